@@ -1,0 +1,33 @@
+# The house's commands. `make` alone lists them.
+PG := scripts/postgres.sh
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: help build run test lint bench proof rows
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: ## one static binary: bin/hacek
+	CGO_ENABLED=0 go build -trimpath -o bin/hacek ./cmd/hacek
+
+run: build ## the five-minute tour
+	bin/hacek demo
+
+test: ## format, vet and every test, with the race detector, on SQLite and PostgreSQL
+	scripts/test.sh
+
+lint: ## gofmt, go vet and golangci-lint (installed into bin/ when missing)
+	scripts/format.sh
+	go vet ./...
+	@PATH="$$PATH:$(CURDIR)/bin"; command -v golangci-lint >/dev/null || GOBIN=$(CURDIR)/bin go install $(GOLANGCI_LINT)
+	PATH="$$PATH:$(CURDIR)/bin" golangci-lint run ./...
+
+bench: build ## speed beside a plain relay, on SQLite and PostgreSQL (ARGS="-quick" for a short run)
+	$(PG) with sh -c 'go run ./test/load -hacek bin/hacek -postgres "$$HACEK_TEST_POSTGRES" $(ARGS)'
+
+proof: build ## kill -9 in a loop: nothing accepted is lost, on SQLite and PostgreSQL (ARGS="-kills 5" for a short run)
+	go run ./test/crash -hacek bin/hacek $(ARGS)
+	$(PG) with sh -c 'go run ./test/crash -hacek bin/hacek -postgres "$$HACEK_TEST_POSTGRES" $(ARGS)'
+
+rows: ## which test proves which row of the mission
+	go run ./test/house/rows

@@ -1,0 +1,170 @@
+// Package house tests the house itself: which package may know which, and what no file may say.
+// It must not know what the packages do.
+package house
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const ground = "hub signature expr locale clock packs"
+
+// floors is the map of docs/architecture.md that cannot go stale: what each package may import of the project, from the
+// ground up. Names are below internal/; packs, cmd and test stand beside it.
+var floors = map[string]string{
+	"hub":       "",
+	"signature": "",
+	"expr":      "",
+	"locale":    "",
+	"clock":     "",
+	"packs":     "",
+
+	"store":           "hub",
+	"store/storetest": "hub clock store",
+	"connection":      "hub",
+	"sender":          "hub signature expr clock",
+	"mail":            "hub locale",
+
+	"auth":     "hub clock store",
+	"ingest":   "hub expr clock store",
+	"settings": ground + " store",
+	"pipeline": "hub signature expr clock connection sender mail",
+	"watch":    "hub expr clock store connection",
+	"feed":     "hub expr clock store",
+	"engine":   ground + " store connection sender mail ingest settings pipeline watch feed",
+
+	"api":      ground + " store connection sender mail auth ingest settings pipeline watch feed",
+	"receiver": ground + " store auth ingest settings",
+	"web":      ground + " store connection sender mail auth ingest settings pipeline watch feed",
+
+	"client":    "hub",
+	"server":    ground + " store connection sender mail auth ingest settings pipeline watch feed engine api receiver web",
+	"cmd/hacek": ground + " client server",
+
+	// The proofs judge from outside. Each is one room, whatever packages it has; test/load/rig starts the hub for both.
+	"test/crash": "client test/load",
+	"test/load":  "client",
+	"test/house": "",
+}
+
+var (
+	sqlPackage = regexp.MustCompile(`^(database/sql$|github\.com/jackc/pgx|modernc\.org/sqlite|github\.com/pressly/goose)`)
+	sqlRooms   = strings.Fields("store store/storetest connection test/crash test/load")
+
+	ioPackage  = regexp.MustCompile(`^(os|os/exec|net)$`)
+	noIORooms  = strings.Fields("hub signature expr locale")
+	noNowRooms = append(noIORooms, "store")
+)
+
+func TestArrowsOnlyGoDown(t *testing.T) {
+	seen := map[string]bool{}
+	for _, file := range files(t) {
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		room := roomOf(filepath.ToSlash(filepath.Dir(file)))
+		seen[room] = true
+		allowed, known := floors[room]
+		if !known {
+			t.Errorf("%s: package %s has no floor: give it one here and in docs/architecture.md", file, room)
+			continue
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range syntax.Imports {
+			path, _ := strconv.Unquote(spec.Path.Value)
+			own, ours := strings.CutPrefix(path, "hacek/")
+			switch {
+			case ours && roomOf(own) == room:
+			case ours && !slices.Contains(strings.Fields(allowed), roomOf(own)):
+				t.Errorf("%s: %s must not know %s", file, room, roomOf(own))
+			case sqlPackage.MatchString(path) && !slices.Contains(sqlRooms, room):
+				t.Errorf("%s: %s must not speak SQL (%s)", file, room, path)
+			case ioPackage.MatchString(path) && slices.Contains(noIORooms, room):
+				t.Errorf("%s: %s does no I/O (%s)", file, room, path)
+			}
+		}
+		if slices.Contains(noNowRooms, room) && asksTheTime(syntax) {
+			t.Errorf("%s: %s must not call time.Now: the time arrives as an argument", file, room)
+		}
+	}
+	if !seen["hub"] {
+		t.Error("no file of internal/hub was read: the test looks in the wrong place")
+	}
+}
+
+// A document that names the machine it was written on cannot be followed on another.
+func TestNobodyNamesTheMachine(t *testing.T) {
+	machine := regexp.MustCompile(`(^|[^a-zA-Z0-9_.-])/(work|home|Users|root)/[a-zA-Z.]`)
+	for _, file := range files(t) {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if found := machine.FindString(line); found != "" {
+				t.Errorf("%s:%d names a path of one machine: %s", file, i+1, found)
+			}
+		}
+	}
+}
+
+const root = "../.."
+
+// files lists the project's files, relative to its root, without what is built or fetched. It reads the tree itself
+// because the test cache sees files that are opened here, and does not see what a git or go command reads.
+func files(t *testing.T) []string {
+	t.Helper()
+	var list []string
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && slices.Contains([]string{".git", "bin", "node_modules", "dist", "hacek-data"}, entry.Name()) {
+			return fs.SkipDir
+		}
+		if entry.Type().IsRegular() {
+			name, err := filepath.Rel(root, path)
+			if err != nil {
+				return err
+			}
+			list = append(list, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// roomOf shortens a package's folder to its name in the table.
+func roomOf(folder string) string {
+	if parts := strings.Split(folder, "/"); parts[0] == "test" && len(parts) > 2 {
+		return parts[0] + "/" + parts[1]
+	}
+	return strings.TrimPrefix(folder, "internal/")
+}
+
+func asksTheTime(file *ast.File) bool {
+	asks := false
+	ast.Inspect(file, func(node ast.Node) bool {
+		if call, ok := node.(*ast.SelectorExpr); ok {
+			pkg, ok := call.X.(*ast.Ident)
+			asks = asks || ok && pkg.Name == "time" && slices.Contains([]string{"Now", "Since", "Until"}, call.Sel.Name)
+		}
+		return true
+	})
+	return asks
+}
