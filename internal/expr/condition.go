@@ -1,0 +1,193 @@
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/interpreter"
+)
+
+const (
+	maxCondition = 10_000   // bytes of a condition's text
+	maxCost      = 100_000  // steps of one evaluation, as CEL counts them
+	maxRun       = 16 << 20 // bytes of documents one evaluation may walk over; about 30 ms
+)
+
+// Condition is a compiled CEL expression that says yes or no. It may be matched by many goroutines at once.
+type Condition struct {
+	text    string
+	ast     *cel.Ast
+	program cel.Program
+}
+
+// EvalError is a condition that could not be judged on this event. That is not a miss.
+type EvalError struct {
+	Detail string
+	Hint   string
+}
+
+func (e *EvalError) Error() string { return "condition: " + e.Detail }
+
+// environment is CEL with our names and helpers. It never changes, and building it costs more than a parse.
+var environment = sync.OnceValues(newEnvironment)
+
+// ParseCondition compiles a condition.
+func ParseCondition(text string) (*Condition, error) {
+	if len(text) > maxCondition {
+		return nil, &ParseError{maxCondition, fmt.Sprintf("a condition has at most %d characters", maxCondition), "split it over several endpoints"}
+	}
+	env, err := environment()
+	if err != nil {
+		return nil, fmt.Errorf("BUG: condition environment: %w", err)
+	}
+	ast, issues := env.Compile(text)
+	if issues.Err() != nil {
+		return nil, parseError(text, issues)
+	}
+	if out := ast.OutputType(); !out.IsExactType(cel.BoolType) && !out.IsExactType(cel.DynType) {
+		return nil, &ParseError{0, fmt.Sprintf("the condition yields %s, not yes or no", out), "compare it with something, such as == or >"}
+	}
+	program, err := env.PlanProgram(ast.NativeRep())
+	if err != nil {
+		return nil, &ParseError{0, err.Error(), ""}
+	}
+	return &Condition{text, ast, program}, nil
+}
+
+// Match judges one event.
+func (c *Condition) Match(s *Scope) (bool, error) {
+	out, err := evaluate(c.program, s)
+	if err != nil {
+		return false, err
+	}
+	yes, ok := out.Value().(bool)
+	if !ok {
+		return false, &EvalError{fmt.Sprintf("it yields %s, not yes or no", showValue(out)), "compare it with something, such as == true"}
+	}
+	return yes, nil
+}
+
+func evaluate(program cel.Program, s *Scope) (ref.Val, error) {
+	run := &run{scope: s, budget: maxRun}
+	out, _, err := program.Eval(run)
+	if run.budget < 0 || err != nil {
+		return nil, evalError(run, err)
+	}
+	return out, nil
+}
+
+func evalError(r *run, err error) error {
+	var cancelled interpreter.EvalCancelledError
+	if r.budget < 0 || errors.As(err, &cancelled) {
+		return &EvalError{"it takes too long on this event", "look at fewer fields, or repeat less inside all(), exists() and filter()"}
+	}
+	detail := err.Error()
+	switch {
+	case strings.HasPrefix(detail, "no such key: "):
+		name := strings.TrimPrefix(detail, "no such key: ")
+		return &EvalError{"the event has no field " + name, "where it may be absent write has(data." + name + ") && ... first"}
+	case strings.HasPrefix(detail, "no such overload"):
+		return &EvalError{"a text and a number, or other different things, are compared or added", "write num(...) around the text, or text(...) around the number"}
+	}
+	return &EvalError{detail, ""}
+}
+
+// parseError turns the first of CEL's complaints into ours.
+func parseError(text string, issues *cel.Issues) error {
+	first := issues.Errors()[0]
+	e := &ParseError{Offset: byteOffset(text, first.Location.Line(), first.Location.Column()), Detail: first.Message}
+	if name, ok := strings.CutPrefix(first.Message, "undeclared reference to '"); ok {
+		name, _, _ = strings.Cut(name, "'")
+		return unknownName(e, name)
+	}
+	if strings.Contains(first.Message, "no matching overload") {
+		e.Hint = "different things are compared: write num(...) around a text that is a number, text(...) around a number"
+	}
+	if strings.Contains(first.Message, "Syntax error") {
+		e.Detail, _, _ = strings.Cut(e.Detail, " expecting")
+		e.Hint = `texts stand in double quotes; "and" is &&, "or" is ||, "is" is ==`
+	}
+	return e
+}
+
+func unknownName(e *ParseError, name string) error {
+	e.Detail = fmt.Sprintf("%s is not known here", name)
+	switch near := Nearest(name, append(conditionRoots(), helperNames()...)); {
+	case strings.HasPrefix(name, "_"):
+		e.Detail, e.Hint = "this operator is not known", "see the list of operators"
+	case near != "":
+		e.Hint = "did you mean " + near + "?"
+	default:
+		e.Hint = "fields of the event begin with data., such as data." + name
+	}
+	return e
+}
+
+// byteOffset turns CEL's line (from 1) and column (in characters, from 0) into bytes.
+func byteOffset(text string, line, column int) int {
+	offset := 0
+	for ; line > 1; line-- {
+		next := strings.IndexByte(text[offset:], '\n')
+		if next < 0 {
+			break
+		}
+		offset += next + 1
+	}
+	for at := range text[offset:] {
+		if column <= 0 {
+			return offset + at
+		}
+		column--
+	}
+	return len(text)
+}
+
+func conditionRoots() []string {
+	return []string{"data", "event", "source", "headers", "endpoint", "attributes", "response"}
+}
+
+func newEnvironment() (*cel.Env, error) {
+	options := []cel.EnvOption{
+		cel.CrossTypeNumericComparisons(true),
+		cel.ParserExpressionSizeLimit(maxCondition),
+		cel.ParserRecursionLimit(100),
+		cel.EnableMacroCallTracking(),
+	}
+	for _, root := range conditionRoots() {
+		options = append(options, cel.Variable(root, cel.DynType))
+	}
+	options = append(options, helpers()...)
+	env, err := cel.NewEnv(options...)
+	if err != nil {
+		return nil, err
+	}
+	return env.Extend(programOptions())
+}
+
+// programOptions are kept with the environment, so that parts of a condition are planned like the whole.
+func programOptions() cel.EnvOption {
+	return func(e *cel.Env) (*cel.Env, error) {
+		return cel.Lib(limits{})(e)
+	}
+}
+
+// limits is a CEL library without functions: only what every program obeys.
+type limits struct{}
+
+func (limits) CompileOptions() []cel.EnvOption { return nil }
+
+func (limits) ProgramOptions() []cel.ProgramOption {
+	return []cel.ProgramOption{
+		cel.EvalOptions(cel.OptOptimize),
+		cel.OptimizeRegex(interpreter.MatchesRegexOptimization),
+		cel.CostTracking(helperCost{}),
+		cel.CostLimit(maxCost),
+	}
+}
+
+var _ cost.ActualCostEstimator = helperCost{}

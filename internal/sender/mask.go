@@ -1,0 +1,166 @@
+package sender
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"sort"
+	"strings"
+
+	"hacek/internal/hub"
+)
+
+// shortestHidden is the length below which a secret is hidden only where it stands: replacing every "abc" would make
+// the evidence unreadable and protect nothing.
+const shortestHidden = 6
+
+// masker replaces known secrets, in every form they may take, wherever they turn up: a receiver that echoes its
+// request must not carry them into the log.
+type masker struct {
+	secrets []string // longest first
+}
+
+func newMasker(secrets []string) masker {
+	var m masker
+	seen := map[string]bool{}
+	for _, s := range secrets {
+		for _, form := range forms(s) {
+			if len(form) >= shortestHidden && !seen[form] {
+				seen[form] = true
+				m.secrets = append(m.secrets, form)
+			}
+		}
+	}
+	sort.Slice(m.secrets, func(i, j int) bool { return len(m.secrets[i]) > len(m.secrets[j]) })
+	return m
+}
+
+func forms(secret string) []string {
+	quoted, _ := json.Marshal(secret)
+	return []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`),
+		base64.StdEncoding.EncodeToString([]byte(secret)),
+	}
+}
+
+// with adds what became secret in this call, such as a token.
+func (m *masker) with(more ...string) *masker {
+	if len(more) == 0 {
+		return m
+	}
+	n := newMasker(more)
+	n.secrets = append(n.secrets, m.secrets...)
+	sort.SliceStable(n.secrets, func(i, j int) bool { return len(n.secrets[i]) > len(n.secrets[j]) })
+	return &n
+}
+
+func (m *masker) text(s string) string {
+	for _, secret := range m.secrets {
+		if strings.Contains(s, secret) {
+			s = strings.ReplaceAll(s, secret, hub.Masked)
+		}
+	}
+	return s
+}
+
+// bytes returns b itself when nothing had to be hidden.
+func (m *masker) bytes(b []byte) []byte {
+	for _, secret := range m.secrets {
+		if bytes.Contains(b, []byte(secret)) {
+			b = bytes.ReplaceAll(b, []byte(secret), []byte(hub.Masked))
+		}
+	}
+	return b
+}
+
+func (m *masker) answer(a hub.Answer) hub.Answer {
+	a.Body = m.bytes(a.Body)
+	var headers http.Header
+	for name, values := range a.Headers {
+		for i, v := range values {
+			shown := m.text(v)
+			if secretName(name) {
+				shown = hub.Masked
+			}
+			if shown == v {
+				continue
+			}
+			if headers == nil {
+				headers = a.Headers.Clone()
+			}
+			headers[name][i] = shown
+		}
+	}
+	if headers != nil {
+		a.Headers = headers
+	}
+	return a
+}
+
+// maskCredential hides a header's value and leaves its scheme: "Bearer ***".
+func maskCredential(value string) string {
+	if scheme, _, found := strings.Cut(value, " "); found && (scheme == "Bearer" || scheme == "Basic" || scheme == "Token") {
+		return scheme + " " + hub.Masked
+	}
+	return hub.Masked
+}
+
+// secretName recognises headers and parameters that hold a key although nobody marked them so.
+func secretName(name string) bool {
+	lower := strings.ToLower(name)
+	switch lower {
+	case "authorization", "proxy-authorization", "cookie", "set-cookie", "key", "pwd", "pass", "sig":
+		return true
+	}
+	for _, word := range []string{"token", "secret", "apikey", "api-key", "api_key", "password", "passwd", "auth-key", "auth_key", "access-key", "access_key"} {
+		if strings.Contains(lower, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// secrets lists every secret of the endpoint as it might turn up in an output.
+func (c *compiler) secrets() []string {
+	var list []string
+	for _, s := range c.e.Secrets() {
+		list = append(list, s.Reveal())
+	}
+	for _, s := range c.e.HeaderSecrets() {
+		list = append(list, s.Reveal())
+	}
+	a := &c.e.Auth
+	if a.Type == "basic" {
+		list = append(list, base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password.Reveal())))
+	}
+	list = append(list, keysInURL(c.e.Request.URL)...)
+	for _, p := range c.query {
+		if p.secret && p.value == nil {
+			list = append(list, c.e.Request.Query[p.name])
+		}
+	}
+	for i := range c.headers {
+		if p := &c.headers[i]; p.secret && p.value == nil {
+			list = append(list, p.static)
+			if _, after, found := strings.Cut(p.static, " "); found {
+				list = append(list, after)
+			}
+		}
+	}
+	return list
+}
+
+// keysInURL finds keys that were typed into an address.
+func keysInURL(address string) []string {
+	var list []string
+	_, query, _ := strings.Cut(address, "?")
+	for part := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(value); err == nil && secretName(name) && !strings.Contains(value, "#") {
+			list = append(list, plain)
+		}
+	}
+	return list
+}
