@@ -26,6 +26,7 @@ bench: build ## speed beside a plain relay, on SQLite and PostgreSQL (ARGS="-qui
 	$(PG) with sh -c 'go run ./test/load -hacek bin/hacek -postgres "$$HACEK_TEST_POSTGRES" $(ARGS)'
 
 proof: build ## kill -9 in a loop: nothing accepted is lost, on SQLite and PostgreSQL (ARGS="-kills 5" for a short run)
+	go run ./test/crash -hacek bin/hacek -fsync
 	go run ./test/crash -hacek bin/hacek $(ARGS)
 	$(PG) with sh -c 'go run ./test/crash -hacek bin/hacek -postgres "$$HACEK_TEST_POSTGRES" $(ARGS)'
 

@@ -227,7 +227,7 @@ func (e *Endpoint) validateBehaviour(p *Problems) {
 	if n := len(e.Retry.Intervals); n > MaxIntervals {
 		p.Add("/retry/intervals", "has %d intervals; at most %d are allowed", n, MaxIntervals)
 	}
-	for i, wait := range e.Retry.Intervals {
+	for i, wait := range e.Retry.Intervals[:min(len(e.Retry.Intervals), MaxIntervals)] {
 		if wait.D() < ShortestInterval || wait.D() > LongestWait {
 			p.Add(fmt.Sprintf("/retry/intervals/%d", i), "is %s; from 100ms to 24h are allowed", wait)
 		}

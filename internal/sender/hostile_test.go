@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -168,10 +169,10 @@ func TestAnswersAreCappedAndTheConnectionDropped(t *testing.T) {
 		body := bytes.Repeat([]byte("y"), c.size)
 		var mu sync.Mutex
 		n := 0
-		r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
+		r := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 			w.Write(body)
-		})
+		}))
 		r.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -179,6 +180,8 @@ func TestAnswersAreCappedAndTheConnectionDropped(t *testing.T) {
 				n++
 			}
 		}
+		r.Start()
+		t.Cleanup(r.Close)
 		s, _ := newSender(t)
 		compiled := compile(t, fmt.Sprintf(`{"request":{"url":"%s"}}`, r.URL))
 		for range 2 {

@@ -135,7 +135,7 @@ type outcome struct {
 	reused bool
 }
 
-// errAnswerBroken is an answer that broke off inside its body.
+// brokenAnswer is an answer that broke off inside its body.
 type brokenAnswer struct{ cause error }
 
 func (e *brokenAnswer) Error() string { return e.cause.Error() }
@@ -174,7 +174,9 @@ func (l *line) viaHTTP(ctx context.Context, out *outgoing) (outcome, error) {
 	w.enter(reading)
 	got := w.outcome()
 	got.answer.Status, got.answer.Headers = answer.StatusCode, answer.Header
-	got.answer.Body, got.answer.Truncated, err = readAnswer(answer.Body)
+	if answer.StatusCode != http.StatusSwitchingProtocols { // there the "body" is the bare connection, without a deadline
+		got.answer.Body, got.answer.Truncated, err = readAnswer(answer.Body)
+	}
 	answer.Body.Close()
 	if answer.TLS != nil {
 		got.peer = securedPeer(got.peer.Address, answer.TLS)

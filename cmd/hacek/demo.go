@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"hacek/internal/client"
+	"hacek/internal/hub"
+	"hacek/internal/server"
+	"hacek/internal/tour"
+)
+
+// tourTime is the longest that `demo --once` may take before it counts as failed.
+const tourTime = 45 * time.Second
+
+func (a *app) demo() *cobra.Command {
+	var data string
+	var once bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "The five-minute tour: a hub, five pretend systems and their webhooks, on this machine only",
+		Long: "Start a hub of its own on a free port, with pretend systems that send and receive what five real ones do, and\n" +
+			"show what arrives. Nothing leaves this machine. It keeps running, so that you can send events yourself.",
+		Args: args(cobra.NoArgs),
+	}
+	cmd.Flags().StringVar(&data, "data", "", "keep the hub's data in `DIR`; without it they are thrown away at the end")
+	cmd.Flags().BoolVar(&once, "once", false, "play to the end, verify every step, and exit 0 only when all hold")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if data == "" {
+			parent, err := os.MkdirTemp("", "hacek-demo-")
+			if err != nil {
+				return fmt.Errorf("make a directory for the demo: %w", err)
+			}
+			defer os.RemoveAll(parent)
+			data = filepath.Join(parent, "data")
+		}
+		ctx, cancel := context.WithCancel(cmd.Context())
+		defer cancel()
+		if once {
+			ctx, cancel = context.WithTimeout(ctx, tourTime)
+			defer cancel()
+		}
+		err = a.playDemo(ctx, data, once)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = hub.Errorf("slow", "%v: the tour took longer than %s", err, tourTime)
+		}
+		if cmd.Context().Err() != nil {
+			return nil // a person has seen enough
+		}
+		return err
+	}
+	return cmd
+}
+
+// playDemo runs hub and tour side by side; the hub is stopped cleanly before it returns.
+func (a *app) playDemo(ctx context.Context, data string, once bool) error {
+	config, err := server.Load(server.Layers{Flags: map[string]string{
+		"data": data, "listen": "127.0.0.1:0", "allow_private": "127.0.0.0/8", "log_level": "error",
+	}})
+	if err != nil {
+		return err
+	}
+	key := "hk_demo_" + rand.Text()
+	config.APIKey = hub.NewSecret(key)
+
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	listening := make(chan net.Addr, 1)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- server.Run(running, config, server.Options{
+			Log: server.NewLog(a.err, config), Version: programVersion(),
+			Listening: func(at net.Addr) { listening <- at },
+			Fatal: func(err error) {
+				fmt.Fprintf(a.err, "hacek: %v\n", err)
+				os.Exit(exitFailed)
+			},
+		})
+	}()
+	var base string
+	select {
+	case at := <-listening:
+		base = "http://" + at.String()
+	case err := <-ended:
+		return err
+	}
+	fmt.Fprintf(a.out, "Háček's tour. The hub listens on %s; everything stays on this machine.\n", base)
+
+	t := &tour.Tour{Hub: &client.Client{Base: base, Key: hub.NewSecret(key)}, Out: a.out}
+	defer t.Close()
+	began := time.Now()
+	err = t.Play(ctx)
+	if err == nil {
+		fmt.Fprintf(a.out, "\nAll five steps verified in %.1f s.\n", time.Since(began).Seconds())
+	}
+	if err == nil && !once {
+		t.Watch()
+		fmt.Fprintf(a.out, tryYourself, base, key, a.program)
+		select {
+		case <-ctx.Done():
+		case err := <-ended:
+			return err
+		}
+	}
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+const tryYourself = `
+The hub keeps running. Send something yourself, from another terminal:
+
+  export HACEK_URL=%[1]s HACEK_API_KEY=%[2]s
+  %[3]s send shipment.status_changed --wait 5s --data '{"shipment":{"reference":"CG-1","status":"delivered"},"payment":{"status":"paid"}}'
+  %[3]s status
+  %[3]s listen --since 1h
+
+What arrives is shown here. Ctrl-C ends the tour.
+`

@@ -1,0 +1,89 @@
+// Package api is the REST API below /v1 with its OpenAPI document: it turns HTTP into a call of ingest, settings
+// and the store, and their answer into JSON. It must not know the engine, SQL, or the other doors.
+package api
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"hacek/internal/auth"
+	"hacek/internal/ingest"
+	"hacek/internal/settings"
+	"hacek/internal/store"
+)
+
+// Options of New. The first five are needed; zero works for the rest.
+type Options struct {
+	Auth     *auth.Authenticator
+	Settings *settings.Service
+	Ingest   *ingest.Publisher
+	Store    *store.Store
+	Log      *slog.Logger
+
+	Now     func() time.Time
+	MaxData int // bytes of one event's data; zero: ingest.DefaultMaxData
+	// Sending tells whether an attempt at a delivery is under way right now.
+	Sending func(target, seq int64) bool
+	// Touched is told of a target whose deliveries changed by something else than a new event.
+	Touched func(target int64)
+	// Ready says why the hub should get no traffic, beyond what a canary commit tells; nil or no error: ready.
+	Ready func() error
+	// Collectors are the gauges of who works the deliveries; /metrics shows them beside the API's own.
+	Collectors []prometheus.Collector
+	// Stream carries what /v1/stream shows. Nil: a stream that stays silent.
+	Stream *Stream
+}
+
+// API is the handler of everything below /v1, and of /healthz, /readyz, /metrics and /openapi.json.
+type API struct {
+	Options
+	spec    *spec
+	mux     *http.ServeMux
+	metrics *metrics
+
+	mu       sync.Mutex
+	inFlight map[[32]byte]bool // Idempotency-Keys being worked on
+
+	canaryTurn sync.Mutex // one canary at a time
+	canaryAt   time.Time
+	canaryErr  error
+}
+
+// New assembles the API.
+func New(o Options) *API {
+	s, err := loadSpec()
+	if err != nil {
+		panic(fmt.Sprintf("BUG: the OpenAPI document: %v", err))
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxData == 0 {
+		o.MaxData = ingest.DefaultMaxData
+	}
+	if o.Sending == nil {
+		o.Sending = func(int64, int64) bool { return false }
+	}
+	if o.Touched == nil {
+		o.Touched = func(int64) {}
+	}
+	if o.Stream == nil {
+		o.Stream = &Stream{}
+	}
+	a := &API{Options: o, spec: s, mux: http.NewServeMux(), metrics: newMetrics(o.Collectors), inFlight: map[[32]byte]bool{}}
+	for _, r := range a.routes() {
+		a.register(r)
+	}
+	a.mux.HandleFunc("/", a.unknown)
+	return a
+}
+
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }

@@ -1,0 +1,268 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"hacek/internal/hub"
+)
+
+// endpointView is an endpoint as the API shows it: its settings with what the hub knows of it.
+type endpointView struct {
+	ID        string `json:"id"`
+	CreatedAt string `json:"created_at"`
+	UpdatedAt string `json:"updated_at"`
+	hub.Endpoint
+	Signature       any             `json:"signature"` // with its secret where the call may show it
+	State           hub.TargetState `json:"state"`
+	StateReason     stateReason     `json:"state_reason"`
+	Waiting         int64           `json:"waiting"`
+	OldestWaitingAt *string         `json:"oldest_waiting_at"`
+	LastSuccessAt   *string         `json:"last_success_at"`
+	FailuresInARow  int             `json:"failures_in_a_row"`
+}
+
+type stateReason struct {
+	By  string `json:"by"`
+	At  string `json:"at"`
+	Why string `json:"why"`
+}
+
+// shownSignature is the signature with its secret in clear.
+type shownSignature struct {
+	hub.Signature
+	Secret string `json:"secret"`
+}
+
+// viewEndpoint adds the live facts.
+func (a *API) viewEndpoint(c *call, t hub.Target) (endpointView, error) {
+	waiting, oldest, err := a.Store.Waiting(c.r.Context(), t.No)
+	if err != nil {
+		return endpointView{}, err
+	}
+	success, err := a.Store.LastSuccess(c.r.Context(), t.No)
+	if err != nil {
+		return endpointView{}, err
+	}
+	e := t.Endpoint
+	e.Subscription.EventTypes = listed(e.Subscription.EventTypes)
+	e.Subscription.Sources = listed(e.Subscription.Sources)
+	e.Subscription.Channels = listed(e.Subscription.Channels)
+	e.Retry.Intervals = listed(e.Retry.Intervals)
+	e.Success.Status = listed(e.Success.Status)
+	e.Success.Final = listed(e.Success.Final)
+	e.Signature.Schemes = listed(e.Signature.Schemes)
+	e.Notify.Failing, e.Notify.Disabled, e.Notify.Recovered = listed(e.Notify.Failing), listed(e.Notify.Disabled), listed(e.Notify.Recovered)
+	return endpointView{
+		ID: t.ID.Text(hub.EndpointPrefix), CreatedAt: timeText(t.CreatedAt), UpdatedAt: timeText(t.UpdatedAt),
+		Endpoint: e, Signature: e.Signature, State: t.State,
+		StateReason: stateReason{By: t.StateBy, At: timeText(t.StateAt), Why: t.StateWhy},
+		Waiting:     waiting, OldestWaitingAt: optionalTime(oldest), LastSuccessAt: optionalTime(success), FailuresInARow: t.Health.Failures,
+	}, nil
+}
+
+// listed is never null.
+func listed[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func (a *API) answerEndpoint(c *call, status int, t hub.Target) (answer, error) {
+	v, err := a.viewEndpoint(c, t)
+	return answer{status: status, body: v, etag: a.Settings.ETag(t)}, err
+}
+
+// showSecret answers with the signing secret; a repeat of the Idempotency-Key gets it masked.
+func (a *API) showSecret(c *call, status int, t hub.Target) (answer, error) {
+	out, err := a.answerEndpoint(c, status, t)
+	if err != nil || t.Endpoint.Signature.Secret.IsZero() {
+		return out, err
+	}
+	shown := out.body.(endpointView)
+	out.kept = out.body
+	shown.Signature = shownSignature{shown.Endpoint.Signature, t.Endpoint.Signature.Secret.Reveal()}
+	out.body = shown
+	return out, nil
+}
+
+// endpoint reads the settings of the body onto the defaults.
+func (c *call) endpoint() (hub.Endpoint, error) {
+	e := hub.DefaultEndpoint()
+	raw, err := c.stripped()
+	if err != nil {
+		return e, err
+	}
+	return e, decode(raw, &e)
+}
+
+func (c *call) ref() string { return c.r.PathValue("endpoint") }
+
+func (a *API) createEndpoint(c *call) (answer, error) {
+	e, err := c.endpoint()
+	if err != nil {
+		return answer{}, err
+	}
+	t, err := a.Settings.CreateEndpoint(c.r.Context(), c.tenant(), e, c.by())
+	if err != nil {
+		return answer{}, err
+	}
+	return a.showSecret(c, http.StatusCreated, t)
+}
+
+func (a *API) listEndpoints(c *call) (answer, error) {
+	q := c.params()
+	page := q.page()
+	if err := q.err(); err != nil {
+		return answer{}, err
+	}
+	targets, next, err := a.Settings.Endpoints(c.r.Context(), c.tenant(), page)
+	if err != nil {
+		return answer{}, err
+	}
+	views := make([]endpointView, len(targets))
+	for i, t := range targets {
+		if views[i], err = a.viewEndpoint(c, t); err != nil {
+			return answer{}, err
+		}
+	}
+	return pageOf(views, next), nil
+}
+
+func (a *API) getEndpoint(c *call) (answer, error) {
+	t, err := a.Settings.Endpoint(c.r.Context(), c.tenant(), c.ref())
+	if err != nil {
+		return answer{}, err
+	}
+	return a.answerEndpoint(c, http.StatusOK, t)
+}
+
+func (a *API) putEndpoint(c *call) (answer, error) {
+	e, err := c.endpoint()
+	if err != nil {
+		return answer{}, err
+	}
+	t, created, err := a.Settings.ReplaceEndpoint(c.r.Context(), c.tenant(), c.ref(), e, c.ifMatch(), c.confirmed())
+	if err != nil {
+		return answer{}, err
+	}
+	if created {
+		return a.showSecret(c, http.StatusCreated, t)
+	}
+	return a.answerEndpoint(c, http.StatusOK, t)
+}
+
+func (a *API) patchEndpoint(c *call) (answer, error) {
+	merge, err := c.stripped()
+	if err != nil {
+		return answer{}, err
+	}
+	t, err := a.Settings.PatchEndpoint(c.r.Context(), c.tenant(), c.ref(), merge, c.ifMatch(), c.confirmed())
+	if err != nil {
+		return answer{}, err
+	}
+	return a.answerEndpoint(c, http.StatusOK, t)
+}
+
+func (a *API) deleteEndpoint(c *call) (answer, error) {
+	err := a.Settings.DeleteEndpoint(c.r.Context(), c.tenant(), c.ref(), c.ifMatch(), c.by())
+	return answer{status: http.StatusNoContent}, err
+}
+
+func (a *API) pauseEndpoint(c *call) (answer, error) {
+	var in struct {
+		Why string `json:"why"`
+	}
+	if err := c.decode(&in); err != nil {
+		return answer{}, err
+	}
+	t, err := a.Settings.Pause(c.r.Context(), c.tenant(), c.ref(), c.by(), in.Why)
+	if err != nil {
+		return answer{}, err
+	}
+	return a.answerEndpoint(c, http.StatusOK, t)
+}
+
+func (a *API) resumeEndpoint(c *call) (answer, error) {
+	var in struct {
+		Rate hub.Rate `json:"rate"`
+	}
+	if err := c.decodeAt("/rate", &in); err != nil {
+		return answer{}, err
+	}
+	t, err := a.Settings.Resume(c.r.Context(), c.tenant(), c.ref(), in.Rate, c.by())
+	if err != nil {
+		return answer{}, err
+	}
+	return a.answerEndpoint(c, http.StatusOK, t)
+}
+
+func (a *API) getEndpointSecret(c *call) (answer, error) {
+	secret, err := a.Settings.Secret(c.r.Context(), c.tenant(), c.ref(), c.by())
+	return answer{body: map[string]string{"secret": secret}}, err
+}
+
+// defaultOverlap is how long a replaced secret still signs beside the new one.
+const defaultOverlap = hub.Duration(24 * time.Hour)
+
+func (a *API) rotateEndpointSecret(c *call) (answer, error) {
+	in := struct {
+		Secret  hub.Secret    `json:"secret"`
+		Overlap *hub.Duration `json:"overlap"`
+	}{}
+	if err := c.decodeAt("/overlap", &in); err != nil {
+		return answer{}, err
+	}
+	overlap := defaultOverlap
+	if in.Overlap != nil {
+		overlap = *in.Overlap
+	}
+	t, err := a.Settings.RotateSecret(c.r.Context(), c.tenant(), c.ref(), in.Secret.Reveal(), overlap.D(), c.by())
+	if err != nil {
+		return answer{}, err
+	}
+	return a.showSecret(c, http.StatusOK, t)
+}
+
+func (c *call) ifMatch() string { return c.r.Header.Get("If-Match") }
+
+// statsFor is the span of the figures when the caller names none.
+const statsFor = 24 * time.Hour
+
+type statsView struct {
+	Since           string                      `json:"since"`
+	Counts          map[hub.DeliveryState]int64 `json:"counts"`
+	Retried         int64                       `json:"retried"`
+	MeanTookMS      float64                     `json:"mean_took_ms"`
+	LastAt          *string                     `json:"last_at"`
+	Waiting         int64                       `json:"waiting"`
+	OldestWaitingAt *string                     `json:"oldest_waiting_at"`
+}
+
+func (a *API) getEndpointStats(c *call) (answer, error) {
+	q := c.params()
+	since := q.time("since")
+	if err := q.err(); err != nil {
+		return answer{}, err
+	}
+	if since.IsZero() {
+		since = a.Now().Add(-statsFor)
+	}
+	t, err := a.Settings.Endpoint(c.r.Context(), c.tenant(), c.ref())
+	if err != nil {
+		return answer{}, err
+	}
+	sums, err := a.Store.Stats(c.r.Context(), t.No, since)
+	if err != nil {
+		return answer{}, err
+	}
+	waiting, oldest, err := a.Store.Waiting(c.r.Context(), t.No)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{body: statsView{
+		Since: timeText(since), Counts: sums.Counts, Retried: sums.Retried, MeanTookMS: milliseconds(sums.MeanTook),
+		LastAt: optionalTime(sums.LastAt), Waiting: waiting, OldestWaitingAt: optionalTime(oldest),
+	}}, nil
+}

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"time"
+
+	"hacek/internal/hub"
+)
+
+// pace holds a target's starts to its rate - at most n in any sliding window, by a ring of the last n starts - and
+// to the even spacing of what was held before a resume.
+type pace struct {
+	rate   hub.Rate
+	starts []time.Time // ring of the last rate.Count starts
+	oldest int
+
+	drain hub.Rate
+	mark  int64 // deliveries up to this number were held
+	next  time.Time
+}
+
+func (p *pace) set(rate, drain hub.Rate, mark int64) {
+	if rate != p.rate {
+		p.rate, p.starts, p.oldest = rate, nil, 0
+	}
+	if drain != p.drain || mark != p.mark {
+		p.drain, p.mark, p.next = drain, mark, time.Time{}
+	}
+}
+
+// draining tells whether a delivery was held before the resume and has to keep the drain's pace.
+func (p *pace) draining(seq int64) bool { return !p.drain.IsZero() && seq <= p.mark }
+
+// wait answers zero when a delivery may start now, else the moment to ask again.
+func (p *pace) wait(seq int64, now time.Time) time.Time {
+	var until time.Time
+	if !p.rate.IsZero() && len(p.starts) == p.rate.Count {
+		if free := p.starts[p.oldest].Add(p.rate.Per); free.After(now) {
+			until = free
+		}
+	}
+	if p.draining(seq) && p.next.After(now) && p.next.After(until) {
+		until = p.next
+	}
+	return until
+}
+
+// started notes a start. A drain that woke a little late catches up by at most one spacing.
+func (p *pace) started(seq int64, now time.Time) {
+	if !p.rate.IsZero() {
+		if len(p.starts) < p.rate.Count {
+			p.starts = append(p.starts, now)
+		} else {
+			p.starts[p.oldest] = now
+			p.oldest = (p.oldest + 1) % p.rate.Count
+		}
+	}
+	if p.draining(seq) {
+		every := p.drain.Every()
+		next := p.next.Add(every)
+		if earliest := now.Add(-every); next.Before(earliest) {
+			next = now.Add(every)
+		}
+		p.next = next
+	}
+}

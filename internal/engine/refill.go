@@ -1,0 +1,229 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"hacek/internal/hub"
+)
+
+// load is one read of a target's deliveries, made on a goroutine of its own.
+type load struct {
+	target  *target
+	lane    *lane // nil: the whole target
+	limit   int
+	retries []hub.Delivery
+	rows    []hub.Delivery // in order of acceptance
+	events  map[hub.ID]*hub.Event
+	due     time.Time // the earliest retry that is not due yet; zero: none
+	more    bool      // more are due than were read
+	err     error
+}
+
+// maybeRefill queues a read when a target's memory has run low and more is on disk.
+func (e *Engine) maybeRefill(t *target) {
+	if t.reading || t.waiting || e.targets[t.No] != t {
+		return
+	}
+	if t.State != hub.Active && t.State != hub.Disabled {
+		return
+	}
+	now := e.Clock.Now()
+	if t.settling = t.settling && len(t.known) > 0; t.settling {
+		return
+	}
+	if t.rest.After(now) {
+		e.wakeAt(t, t.rest)
+		return
+	}
+	dueNow := !t.dueKnown || !t.due.IsZero() && !t.due.After(now)
+	if !t.ordered() && dueNow && t.retry.head() == nil || t.unread && len(t.known)-t.parked <= e.window()/2 {
+		t.waiting = true
+		e.readers = append(e.readers, t)
+		return
+	}
+	if !t.due.IsZero() && t.due.After(now) {
+		e.wakeAt(t, t.due)
+	}
+}
+
+// startReads starts queued reads, each target in its turn.
+func (e *Engine) startReads() {
+	for len(e.readers) > 0 && e.reads < refillQuery && !e.stopping {
+		t := e.readers[0]
+		e.readers = e.readers[1:]
+		t.waiting = false
+		if e.targets[t.No] != t {
+			continue
+		}
+		t.reading, t.skipped, t.dueMid = true, false, time.Time{}
+		e.reads++
+		l := &load{target: t, limit: e.window()}
+		now, after, readFresh := e.Clock.Now(), t.cursor, t.unread
+		// What is in memory stands in front of what a read by due time finds: read past it.
+		known := 0
+		for _, n := range t.known {
+			if n.delivery.Tries > 0 {
+				known++
+			}
+		}
+		no, tenant, ordered := t.No, t.Tenant, t.ordered()
+		go func() {
+			e.read(l, no, tenant, ordered, readFresh, after, known, now)
+			e.inbox.put(func() { e.inbox.loaded = append(e.inbox.loaded, l) })
+		}()
+	}
+}
+
+func (e *Engine) read(l *load, no, tenant int64, ordered, readFresh bool, after int64, known int, now time.Time) {
+	ctx := e.flying
+	if ordered {
+		l.rows, l.err = e.Store.InOrder(ctx, no, after, l.limit)
+	} else {
+		if l.retries, l.err = e.Store.DueRetries(ctx, no, now, l.limit+known); l.err != nil {
+			return
+		}
+		l.more = len(l.retries) == l.limit+known
+		if l.due, _, l.err = e.Store.NextDue(ctx, no, now); l.err != nil {
+			return
+		}
+		if readFresh {
+			l.rows, l.err = e.Store.Fresh(ctx, no, after, l.limit)
+		}
+	}
+	if l.err == nil {
+		l.err = e.readPayloads(ctx, tenant, l)
+	}
+}
+
+// payloadChunk is how many payloads of a read are fetched with it; the others are read when their turn comes.
+const payloadChunk = 256
+
+func (e *Engine) readPayloads(ctx context.Context, tenant int64, l *load) error {
+	ids := make([]hub.ID, 0, payloadChunk)
+	for _, rows := range [][]hub.Delivery{l.retries, l.rows} {
+		for i := range rows {
+			if len(ids) < payloadChunk {
+				ids = append(ids, rows[i].Event)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	events, err := e.Store.Payloads(ctx, tenant, ids)
+	if err != nil {
+		return err
+	}
+	l.events = make(map[hub.ID]*hub.Event, len(events))
+	for _, event := range events {
+		l.events[event.ID] = event
+	}
+	return nil
+}
+
+// wantLane reads on in one lane whose memory has run out.
+func (e *Engine) wantLane(t *target, l *lane) {
+	l.busy = true // until the read is back
+	e.reads++
+	no, tenant, key, after, all := t.No, t.Tenant, l.key, l.last, t.Endpoint.Order.By == hub.OrderAll
+	go func() {
+		r := &load{target: t, lane: l, limit: maxLane}
+		if all {
+			r.rows, r.err = e.Store.InOrder(e.flying, no, after, maxLane)
+		} else {
+			r.rows, r.err = e.Store.Lane(e.flying, no, key, after, maxLane)
+		}
+		if r.err == nil {
+			r.err = e.readPayloads(e.flying, tenant, r)
+		}
+		e.inbox.put(func() { e.inbox.loaded = append(e.inbox.loaded, r) })
+	}()
+}
+
+// loaded takes what a read found.
+func (e *Engine) loaded(l *load) {
+	t := l.target
+	e.reads--
+	if l.lane == nil {
+		t.reading = false
+	}
+	if e.targets[t.No] != t {
+		return
+	}
+	defer e.touch(t)
+	now := e.Clock.Now()
+	switch {
+	case l.err != nil:
+		e.Log.Error("deliveries not read", "endpoint", t.ID.Text(t.Prefix()), "err", l.err)
+		t.rest = now.Add(stuckRetry)
+		e.reread(t)
+	case l.lane != nil:
+		e.laneLoaded(l, now)
+	default:
+		e.targetLoaded(l, now)
+	}
+}
+
+func (e *Engine) laneLoaded(l *load, now time.Time) {
+	t := l.target
+	if t.lanes[l.lane.key] != l.lane {
+		return // forgotten meanwhile
+	}
+	l.lane.busy, l.lane.more = false, false
+	for i := range l.rows {
+		e.enlane(t, e.entryOf(t, l, &l.rows[i], now))
+	}
+	if len(l.rows) == l.limit {
+		l.lane.more = true
+	}
+	if len(l.lane.queue) == 0 && !l.lane.more {
+		delete(t.lanes, l.lane.key)
+	}
+}
+
+func (e *Engine) targetLoaded(l *load, now time.Time) {
+	t := l.target
+	if t.State != hub.Active && t.State != hub.Disabled {
+		t.unread = true
+		return
+	}
+	for i := range l.retries {
+		e.enqueue(t, e.entryOf(t, l, &l.retries[i], now))
+	}
+	if !t.ordered() {
+		t.due, t.dueKnown = earlier(l.due, t.dueMid), true
+		if l.more {
+			t.due = now
+		}
+		if !t.due.IsZero() {
+			t.due = e.pulledIn(t, t.due, now)
+			e.wakeAt(t, t.due)
+		}
+	}
+	for i := range l.rows {
+		e.enqueue(t, e.entryOf(t, l, &l.rows[i], now))
+		t.cursor = max(t.cursor, l.rows[i].Seq)
+	}
+	if len(l.rows) < l.limit && !t.skipped {
+		t.unread = false
+	}
+}
+
+func (e *Engine) entryOf(t *target, l *load, d *hub.Delivery, now time.Time) *entry {
+	n := &entry{delivery: *d, event: l.events[d.Event]}
+	n.delivery.DueAt = e.pulledIn(t, d.DueAt, now)
+	return n
+}
+
+// pulledIn mends a due time that no setting explains: the clock was wrong when it was written.
+func (e *Engine) pulledIn(t *target, due, now time.Time) time.Time {
+	longest := hub.LongestWait
+	for _, interval := range t.Endpoint.Retry.Intervals {
+		longest = max(longest, interval.D()+interval.D()/2)
+	}
+	if due.After(now.Add(longest)) {
+		return now.Add(longest)
+	}
+	return due
+}

@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"context"
+	"time"
+)
+
+// retainEvery is how often old events are looked for; each look deletes in chunks of about 20 ms.
+const retainEvery = time.Minute
+
+// retain deletes what is older than Retain and owed to nobody. It pauses while the clock cannot be trusted.
+func (e *Engine) retain(ctx context.Context) {
+	if e.Retain <= 0 {
+		return
+	}
+	start := time.Now()
+	for {
+		tick, forget := e.Clock.At(e.Clock.Now().Add(retainEvery))
+		select {
+		case <-ctx.Done():
+			forget()
+			return
+		case <-tick:
+		}
+		if clockJumped(start) {
+			e.Log.Warn("nothing deleted: the clock has jumped", "since", start)
+			start = time.Now()
+			continue
+		}
+		for {
+			deleted, err := e.Store.Retain(ctx, e.Clock.Now().Add(-e.Retain))
+			if err != nil {
+				if ctx.Err() == nil {
+					e.Log.Error("old events not deleted", "err", err)
+				}
+				break
+			}
+			if deleted == 0 {
+				break
+			}
+		}
+	}
+}
+
+// clockJumped tells whether wall and monotonic time have drifted apart by more than a minute since start.
+func clockJumped(start time.Time) bool {
+	now := time.Now()
+	drift := now.Round(0).Sub(start.Round(0)) - now.Sub(start)
+	return drift > time.Minute || drift < -time.Minute
+}

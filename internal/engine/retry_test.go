@@ -1,0 +1,186 @@
+package engine_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"hacek/internal/hub"
+)
+
+func TestO2_O4_RetriesAtTheIntervalsUntilDelivered(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(500, 503, 200)
+		s.endpoint(r.URL, func(e *hub.Endpoint) {
+			e.Retry.Intervals = []hub.Duration{hub.Duration(30 * time.Second), hub.Duration(time.Minute)}
+		})
+		s.publish("order.created", "A", n(1))
+		s.wantResults(hub.Refused)
+		s.clock.Advance(29 * time.Second)
+		s.quiet()
+		s.clock.Advance(time.Second)
+		s.wantResults(hub.Refused)
+		s.clock.Advance(time.Minute)
+		o := s.wait()
+		if o.Next.State != hub.Delivered || o.Next.Tries != 3 {
+			t := s.t
+			t.Fatalf("got %+v, want delivered at the third try", o.Next)
+		}
+		calls := r.calls()
+		if len(calls) != 3 || calls[0].id != calls[2].id {
+			s.t.Fatalf("receiver got %+v, want the same webhook-id three times", calls)
+		}
+	})
+}
+
+func TestO4_UsedUpTriesFail(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(500)
+		s.endpoint(r.URL, func(e *hub.Endpoint) { e.Retry.Intervals = []hub.Duration{hub.Duration(time.Second)} })
+		s.publish("order.created", "A", n(1))
+		s.wait()
+		s.clock.Advance(time.Second)
+		if o := s.wait(); o.Next.State != hub.Failed {
+			s.t.Fatalf("got %+v, want failed", o.Next)
+		}
+		s.clock.Advance(48 * time.Hour)
+		s.quiet()
+	})
+}
+
+func TestO4_RetryAfterInBothForms(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(429, 503, 200)
+		r.header.Set("Retry-After", "120")
+		s.endpoint(r.URL)
+		s.publish("order.created", "A", n(1))
+		s.wait()
+		s.clock.Advance(119 * time.Second)
+		s.quiet()
+		r.mu.Lock()
+		r.header.Set("Retry-After", s.clock.Now().Add(time.Second+20*time.Minute).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
+		r.mu.Unlock()
+		s.clock.Advance(time.Second)
+		s.wait()
+		s.clock.Advance(20*time.Minute - time.Second)
+		s.quiet()
+		s.clock.Advance(2 * time.Second)
+		s.wantResults(hub.Succeeded)
+	})
+}
+
+func TestO4_GoneDisablesAndHoldsTheOthers(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(410)
+		target := s.endpoint(r.URL)
+		s.publish("order.created", "A", n(1))
+		if o := s.wait(); o.Next.State != hub.Failed {
+			s.t.Fatalf("got %+v, want failed", o.Next)
+		}
+		s.publish("order.created", "B", n(2))
+		s.clock.Advance(48 * time.Hour)
+		s.quiet()
+		s.waitState(target, hub.Disabled)
+		waiting, _, err := s.store.Waiting(context.Background(), target.No)
+		if err != nil || waiting != 1 {
+			s.t.Fatalf("%d wait (%v), want 1: held, not failed", waiting, err)
+		}
+		r.mu.Lock()
+		r.answers = []int{200}
+		r.mu.Unlock()
+		s.resume(target, hub.Rate{})
+		s.wantResults(hub.Succeeded)
+	})
+}
+
+func TestO2_DisabledAfterDaysIsProbedHourlyAndRecovers(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(500)
+		target := s.endpoint(r.URL, func(e *hub.Endpoint) {
+			e.DisableAfter = hub.Duration(time.Hour)
+			e.Limits.Concurrency = 1
+			e.Retry.Intervals = []hub.Duration{hub.Duration(61 * time.Minute)}
+		})
+		s.publish("order.created", "A", n(1))
+		s.wait()
+		s.publish("order.created", "B", n(2))
+		s.wait()
+		s.clock.Advance(61 * time.Minute)
+		s.wait()
+		s.waitState(target, hub.Disabled)
+		s.publish("order.created", "C", n(3))
+		s.clock.Advance(59 * time.Minute)
+		s.quiet()
+		r.mu.Lock()
+		r.answers = []int{200}
+		r.mu.Unlock()
+		s.clock.Advance(2 * time.Minute)
+		s.wantResults(hub.Succeeded)
+		s.waitState(target, hub.Active)
+		s.clock.Advance(2 * time.Hour)
+		s.wantResults(hub.Succeeded)
+	})
+}
+
+func TestO2_RedirectIsAFailure(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(302, 200)
+		r.header.Set("Location", "http://169.254.169.254/latest/meta-data")
+		s.endpoint(r.URL)
+		s.publish("order.created", "A", n(1))
+		s.wantResults(hub.Redirected)
+		s.clock.Advance(10 * time.Second)
+		s.wantResults(hub.Succeeded)
+	})
+}
+
+func TestO2_BreakerSendsOneProbeAtATime(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(500)
+		s.endpoint(r.URL, func(e *hub.Endpoint) { e.Limits.Concurrency = 1 })
+		for i := range 20 {
+			s.publish("order.created", "A", n(i))
+		}
+		s.wantResults(hub.Refused, hub.Refused, hub.Refused, hub.Refused, hub.Refused)
+		s.quiet()
+		for _, wait := range []time.Duration{1, 2, 4, 8} {
+			s.clock.Advance(wait * time.Second)
+			s.wantResults(hub.Refused)
+			s.quiet()
+		}
+		r.mu.Lock()
+		r.answers = []int{200}
+		r.mu.Unlock()
+		s.clock.Advance(16 * time.Second)
+		s.wantResults(hub.Succeeded) // closes it; those that were probed twice wait for their second interval
+		s.clock.Advance(10 * time.Minute)
+		for range 19 {
+			s.wantResults(hub.Succeeded)
+		}
+	})
+}
+
+func TestO2_RestartReadsWhatIsOwed(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(500)
+		s.endpoint(r.URL, func(e *hub.Endpoint) { e.Limits.Concurrency = 100 })
+		for i := range 10 {
+			s.publish("order.created", "A", n(i))
+		}
+		for range 5 {
+			s.wait()
+		}
+		s.restart()
+		r.mu.Lock()
+		r.answers = []int{200}
+		r.mu.Unlock()
+		s.clock.Advance(48 * time.Hour)
+		delivered := map[hub.ID]bool{}
+		for len(delivered) < 10 {
+			if o := s.wait(); o.Next.State == hub.Delivered {
+				delivered[o.Delivery.Event] = true
+			}
+			s.clock.Advance(6 * time.Minute)
+		}
+	})
+}

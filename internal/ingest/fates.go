@@ -1,0 +1,118 @@
+package ingest
+
+import (
+	"context"
+
+	"hacek/internal/expr"
+	"hacek/internal/hub"
+	"hacek/internal/store"
+)
+
+// Fates tells what became of an event at every target of its tenant, and why. Where there is a delivery, it says
+// so; everywhere else the settings are asked again, as they were when the event was accepted.
+func (p *Publisher) Fates(ctx context.Context, tenant int64, id hub.ID) ([]hub.Fate, error) {
+	e, err := p.Store.Event(ctx, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := p.Store.TargetsAt(ctx, tenant, e.RoutingRev)
+	if err != nil {
+		return nil, err
+	}
+	owed, err := p.Store.DeliveriesOf(ctx, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	byTarget := make(map[int64]*store.DeliveryRow, len(owed))
+	for i := range owed {
+		byTarget[owed[i].Target] = &owed[i]
+	}
+	doc, err := expr.ParseDoc(e.Data)
+	if err != nil {
+		return nil, err
+	}
+	fates := make([]hub.Fate, 0, len(targets))
+	for i := range targets {
+		t := &targets[i]
+		f := hub.Fate{Target: t.Target}
+		if d := byTarget[t.No]; d != nil {
+			id := d.ID()
+			f.Delivery, f.Outcome, f.Reason = &id, outcome(d, t), d.Reason
+			if f.Outcome == hub.OutcomeHeld {
+				f.Reason = heldReason(&t.Now)
+			}
+		} else {
+			f.Outcome, f.Reason = hub.OutcomeSkipped, whySkipped(t, e, doc)
+		}
+		fates = append(fates, f)
+	}
+	return fates, nil
+}
+
+func outcome(d *store.DeliveryRow, t *store.TargetAt) string {
+	if d.State == hub.Pending && t.Now.State != hub.Active {
+		return hub.OutcomeHeld
+	}
+	return string(d.State)
+}
+
+func heldReason(t *hub.Target) string {
+	reason := "the endpoint is " + string(t.State)
+	if t.StateBy != "" {
+		reason += " by " + t.StateBy
+	}
+	if t.StateWhy != "" {
+		reason += ": " + t.StateWhy
+	}
+	return reason
+}
+
+// whySkipped finds the reason in the settings of that time.
+func whySkipped(t *store.TargetAt, e *hub.Event, doc expr.Doc) string {
+	if t.Later {
+		return "the endpoint was created after the event"
+	}
+	if e.OnlyTarget != 0 {
+		return "the event was sent again to another endpoint only"
+	}
+	if t.State == hub.Off {
+		if t.StateBy != "" {
+			return "switched off by " + t.StateBy
+		}
+		return "switched off"
+	}
+	r := newRoute(t.Target)
+	if why := r.passes(e); why != "" {
+		return why
+	}
+	if r.condition != nil {
+		scope := Scope(e, doc)
+		if matched, err := r.condition.Match(scope); err == nil && !matched {
+			return "condition: " + r.condition.Explain(scope)
+		}
+	}
+	return "the settings of that time concerned it, but no delivery is kept any more"
+}
+
+// Matches tells whether a subscription takes an event, and if not, why.
+func (p *Publisher) Matches(_ context.Context, _ int64, sub hub.Subscription, e *hub.Event) (bool, string) {
+	doc, err := expr.ParseDoc(e.Data)
+	if err != nil {
+		return false, err.Error()
+	}
+	r := newRoute(hub.Target{Endpoint: hub.Endpoint{Subscription: sub}})
+	if why := r.passes(e); why != "" {
+		return false, why
+	}
+	if !r.conditional() {
+		return true, ""
+	}
+	scope := Scope(e, doc)
+	switch v := r.judge(scope); {
+	case v.err != nil:
+		return false, conditionFailed(v.err)
+	case !v.matched:
+		return false, "condition: " + r.condition.Explain(scope)
+	}
+	return true, ""
+}

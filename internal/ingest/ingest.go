@@ -1,0 +1,170 @@
+// Package ingest is the one door for events: whoever makes one - the API, a source, a pipeline, a replay - comes
+// through here, where it is validated, matched with the targets it concerns, and committed with its deliveries.
+// It must not know who published nor who delivers, and it never waits for a delivery.
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hacek/internal/expr"
+	"hacek/internal/hub"
+	"hacek/internal/store"
+)
+
+// DefaultMaxData is the largest payload taken, in bytes, when MaxData is zero.
+const DefaultMaxData = 1 << 20
+
+// Publisher is the door. Set the fields before the first Publish; SetTarget and SetEventTypes may be called at any time.
+type Publisher struct {
+	Store   *store.Store
+	Log     *slog.Logger
+	Now     func() time.Time
+	MaxData int // bytes of one event's data; zero: DefaultMaxData
+	// Discovered is told of event types nobody declared, once each; it must not block. May be nil.
+	Discovered func(names ...string)
+	// Open tells whether a delivery is owed and its target active, and has the engine look again after a change
+	// made here (retry now, cancel). Set by the server; may be nil in tests of matching.
+	Touched func(target int64)
+
+	routes  atomic.Pointer[map[int64]*routing] // by tenant
+	types   atomic.Pointer[map[string]*rule]
+	changes sync.Mutex // one change of routes or types at a time
+	seen    sync.Map   // discovered type names
+	replays replays
+}
+
+// Input is one event as its publisher gives it. Data is kept byte for byte.
+type Input struct {
+	Type     string
+	Data     []byte
+	Key      *string // nil: taken from the data where the event type says so
+	ID       string  // the caller's own id; the same again returns the original
+	Time     time.Time
+	Source   string // "" is "api"
+	Channels []string
+	Metadata []byte // a JSON object, or nil
+	Refs     []string
+	Hops     int
+	Parent   hub.ID
+	Only     int64 // one target, whatever the subscriptions say; 0 is the ordinary fan-out
+	// Idempotency gives the answer to keep with this event under the caller's Idempotency-Key. May be nil.
+	Idempotency func(p *Published) *store.Idempotency
+}
+
+// Published is what became of one Input.
+type Published struct {
+	Event      *hub.Event
+	Duplicate  bool // the caller's id was known with the same content; Event is the original
+	Deliveries int
+	Err        error // *hub.Error
+}
+
+// Publish validates, matches and commits; it returns when everything that has no Err is durable. Each input
+// stands on its own.
+func (p *Publisher) Publish(ctx context.Context, tenant int64, inputs ...Input) []Published {
+	out := make([]Published, len(inputs))
+	accepts := make([]*store.Accept, 0, len(inputs))
+	index := make([]int, 0, len(inputs))
+	for i := range inputs {
+		a, err := p.prepare(tenant, &inputs[i])
+		if err != nil {
+			out[i].Err = err
+			continue
+		}
+		out[i] = Published{Event: a.Event, Deliveries: len(a.Owed)}
+		if inputs[i].Idempotency != nil {
+			a.Idempotency = inputs[i].Idempotency(&out[i])
+		}
+		accepts, index = append(accepts, a), append(index, i)
+	}
+	if len(accepts) == 0 {
+		return out
+	}
+	err := p.Store.Accept(ctx, accepts...)
+	for n, i := range index {
+		r := accepts[n].Result
+		switch {
+		case err != nil:
+			out[i] = Published{Err: err}
+		case r.Err != nil:
+			out[i] = Published{Err: r.Err}
+		case r.Duplicate:
+			out[i] = Published{Event: r.Original, Duplicate: true, Deliveries: r.Deliveries}
+		}
+	}
+	return out
+}
+
+// prepare turns an input into the rows of its commit, or says what is wrong with it.
+func (p *Publisher) prepare(tenant int64, in *Input) (*store.Accept, error) {
+	doc, err := p.check(in)
+	if err != nil {
+		return nil, err
+	}
+	now := p.Now()
+	e := &hub.Event{
+		ID: hub.NewID(), Tenant: tenant, Type: in.Type, Source: in.Source, CallerID: in.ID,
+		Time: in.Time, ReceivedAt: now, Channels: in.Channels, Metadata: in.Metadata, Refs: in.Refs,
+		Data: in.Data, Parent: in.Parent, Hops: in.Hops, OnlyTarget: in.Only, ContentType: "application/json",
+	}
+	if e.Source == "" {
+		e.Source = "api"
+	}
+	if e.Time.IsZero() {
+		e.Time = now
+	}
+	rule := p.rule(in.Type)
+	if err := rule.apply(e, in.Key, doc); err != nil {
+		return nil, err
+	}
+	r := p.routing(tenant)
+	e.RoutingRev = r.rev
+	return &store.Accept{Event: e, Owed: r.match(e, doc)}, nil
+}
+
+// check refuses, before anything is queued, whatever a database, a header or a reader could not carry.
+func (p *Publisher) check(in *Input) (expr.Doc, error) {
+	var wrong hub.Problems
+	if in.Type == "" {
+		wrong.Add("/type", "is missing; give the event type, such as order.created")
+	}
+	hub.CheckText(&wrong, "/type", in.Type, hub.MaxTypeLen)
+	hub.CheckText(&wrong, "/id", in.ID, hub.MaxCallerID)
+	hub.CheckText(&wrong, "/source", in.Source, hub.MaxSourceLen)
+	if in.Key != nil {
+		hub.CheckText(&wrong, "/key", *in.Key, hub.MaxKeyLen)
+	}
+	for _, ref := range in.Refs {
+		hub.CheckText(&wrong, "/refs", ref, hub.MaxKeyLen)
+	}
+	for _, channel := range in.Channels {
+		hub.CheckText(&wrong, "/channels", channel, hub.MaxTypeLen)
+	}
+	if len(in.Type) > 6 && in.Type[:6] == "hacek." {
+		wrong.Add("/type", "hacek.* are the hub's own events; choose another name")
+	}
+	if in.Hops > hub.MaxHops {
+		wrong.Add("/type", "this event has passed %d hubs; more than %d is a loop", in.Hops, hub.MaxHops)
+	}
+	if err := wrong.Err(); err != nil {
+		return expr.Doc{}, err
+	}
+	limit := p.MaxData
+	if limit == 0 {
+		limit = DefaultMaxData
+	}
+	if len(in.Data) > limit {
+		return expr.Doc{}, hub.Errorf(hub.TooLarge, "the data are %d bytes; at most %d are taken", len(in.Data), limit).
+			WithHint("send a reference to the document instead, or raise max_data")
+	}
+	doc, err := expr.ParseDoc(in.Data)
+	if err != nil {
+		wrong.Add("/data", "%v", err)
+		return expr.Doc{}, wrong.Err()
+	}
+	return doc, nil
+}

@@ -1,0 +1,243 @@
+package ingest
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"hacek/internal/expr"
+	"hacek/internal/hub"
+	"hacek/internal/store"
+)
+
+// routing is one tenant's targets as they are at one revision. It never changes; a change makes a new one.
+type routing struct {
+	rev    int64
+	routes map[int64]*route    // by target number
+	exact  map[string][]*route // subscriptions that name their types in full
+	wide   []*route            // subscriptions with a wildcard, or without types
+}
+
+// route is what matching needs of one target.
+type route struct {
+	target       int64
+	state        hub.TargetState
+	byKey        bool
+	subscription hub.Subscription
+	condition    *expr.Condition
+	broken       error // the saved condition does not parse any more: its events fail, visibly and retryably
+}
+
+// SetTarget makes a target's newest settings count from the next event on; rev is the revision that made them.
+func (p *Publisher) SetTarget(t hub.Target, rev int64) {
+	p.changes.Lock()
+	defer p.changes.Unlock()
+	old := p.routing(t.Tenant)
+	next := &routing{rev: max(rev, old.rev), routes: make(map[int64]*route, len(old.routes)+1), exact: map[string][]*route{}}
+	for no, r := range old.routes {
+		next.routes[no] = r
+	}
+	if t.Deleted {
+		delete(next.routes, t.No)
+	} else {
+		next.routes[t.No] = newRoute(t)
+	}
+	next.index()
+	p.replace(t.Tenant, next)
+}
+
+// SetTargets is SetTarget for all targets at once, at start.
+func (p *Publisher) SetTargets(targets []hub.Target, rev int64) {
+	p.changes.Lock()
+	defer p.changes.Unlock()
+	tenants := map[int64]*routing{}
+	for _, t := range targets {
+		r := tenants[t.Tenant]
+		if r == nil {
+			r = &routing{rev: rev, routes: map[int64]*route{}, exact: map[string][]*route{}}
+			tenants[t.Tenant] = r
+		}
+		r.routes[t.No] = newRoute(t)
+	}
+	for _, r := range tenants {
+		r.index()
+	}
+	p.routes.Store(&tenants)
+}
+
+func (p *Publisher) replace(tenant int64, r *routing) {
+	all := map[int64]*routing{}
+	if old := p.routes.Load(); old != nil {
+		for no, o := range *old {
+			all[no] = o
+		}
+	}
+	all[tenant] = r
+	p.routes.Store(&all)
+}
+
+var noRouting = &routing{}
+
+func (p *Publisher) routing(tenant int64) *routing {
+	if all := p.routes.Load(); all != nil {
+		if r := (*all)[tenant]; r != nil {
+			return r
+		}
+	}
+	return noRouting
+}
+
+func newRoute(t hub.Target) *route {
+	r := &route{target: t.No, state: t.State, subscription: t.Endpoint.Subscription, byKey: t.Endpoint.Order.By == hub.OrderKey}
+	if c := r.subscription.Condition; c != "" {
+		r.condition, r.broken = expr.ParseCondition(c)
+	}
+	return r
+}
+
+func (r *routing) index() {
+	for _, route := range r.routes {
+		types := route.subscription.EventTypes
+		wide := len(types) == 0
+		for _, pattern := range types {
+			wide = wide || strings.HasSuffix(pattern, "*")
+		}
+		if wide {
+			r.wide = append(r.wide, route)
+			continue
+		}
+		for _, name := range types {
+			r.exact[name] = append(r.exact[name], route)
+		}
+	}
+}
+
+// match finds the targets an event is owed to.
+func (r *routing) match(e *hub.Event, doc expr.Doc) []store.Owed {
+	if e.OnlyTarget != 0 {
+		if route := r.routes[e.OnlyTarget]; route != nil {
+			return []store.Owed{{Target: route.target, Key: route.lane(e)}}
+		}
+		return nil
+	}
+	var owed []store.Owed
+	var scope *expr.Scope
+	var started time.Time
+	for _, routes := range [][]*route{r.exact[e.Type], r.wide} {
+		for _, route := range routes {
+			if route.state == hub.Off || route.passes(e) != "" {
+				continue
+			}
+			if scope == nil && route.conditional() {
+				scope, started = Scope(e, doc), time.Now()
+			}
+			verdict := verdict{err: errSlowConditions}
+			if !route.conditional() || time.Since(started) <= conditionBudget {
+				verdict = route.judge(scope)
+			}
+			switch {
+			case verdict.err != nil:
+				owed = append(owed, store.Owed{Target: route.target, Key: route.lane(e), Failed: conditionFailed(verdict.err)})
+			case verdict.matched:
+				owed = append(owed, store.Owed{Target: route.target, Key: route.lane(e)})
+			}
+		}
+	}
+	return owed
+}
+
+// conditionBudget is what the conditions of one event may take in sum; what comes later fails visibly, never silently.
+const conditionBudget = 50 * time.Millisecond
+
+var errSlowConditions = errors.New("the conditions on this event took more than 50 ms")
+
+func conditionFailed(err error) string { return string(hub.ConditionError) + ": " + err.Error() }
+
+// lane is the key whose order the target keeps; an event without one waits for nobody.
+func (r *route) lane(e *hub.Event) string {
+	if r.byKey {
+		return e.Key
+	}
+	return ""
+}
+
+func (r *route) conditional() bool { return r.condition != nil || r.broken != nil }
+
+// passes answers "" when type, source and channels fit, else the reason why not.
+func (r *route) passes(e *hub.Event) string {
+	s := &r.subscription
+	if !takesType(s.EventTypes, e.Type) {
+		return "event type: " + e.Type + " is not subscribed"
+	}
+	if len(s.Sources) > 0 && !contains(s.Sources, e.Source) {
+		return "source: " + e.Source + " is not subscribed"
+	}
+	if len(s.Channels) > 0 && !overlap(s.Channels, e.Channels) {
+		return "channel: the event has none of " + strings.Join(s.Channels, ", ")
+	}
+	return ""
+}
+
+type verdict struct {
+	matched bool
+	err     error
+}
+
+func (r *route) judge(scope *expr.Scope) verdict {
+	switch {
+	case r.broken != nil:
+		return verdict{err: r.broken}
+	case r.condition == nil:
+		return verdict{matched: true}
+	}
+	matched, err := r.condition.Match(scope)
+	return verdict{matched, err}
+}
+
+func takesType(patterns []string, eventType string) bool {
+	if len(patterns) == 0 {
+		return hub.MatchesType("*", eventType)
+	}
+	for _, pattern := range patterns {
+		if hub.MatchesType(pattern, eventType) {
+			return true
+		}
+	}
+	return false
+}
+
+func contains(list []string, word string) bool {
+	for _, w := range list {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+func overlap(a, b []string) bool {
+	for _, w := range b {
+		if contains(a, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// Scope is what conditions see of an event. The only clock is received_at.
+func Scope(e *hub.Event, doc expr.Doc) *expr.Scope {
+	s := expr.NewScope()
+	s.SetDoc("data", doc)
+	s.SetText("event", "id", e.ID.Text(hub.EventPrefix))
+	s.SetText("event", "type", e.Type)
+	s.SetText("event", "key", e.Key)
+	s.SetText("event", "source", e.Source)
+	s.SetText("event", "time", e.Time.UTC().Format(timeLayout))
+	s.SetText("event", "received_at", e.ReceivedAt.UTC().Format(timeLayout))
+	s.SetText("event", "hops", strconv.Itoa(e.Hops))
+	s.SetText("source", "name", e.Source)
+	return s
+}
+
+const timeLayout = "2006-01-02T15:04:05.000Z"

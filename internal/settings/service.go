@@ -1,0 +1,55 @@
+// Package settings owns every change of an endpoint, an event type, a key and a tenant: it validates, keeps or
+// refuses secrets, and writes row and revision in one commit that is live at once.
+// It must not know which door asked, nor SQL, nor how events are matched and deliveries made.
+package settings
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"hacek/internal/hub"
+	"hacek/internal/sender"
+	"hacek/internal/store"
+)
+
+// Service is the one way to change settings. The functions are called after each commit, in the order of commits.
+type Service struct {
+	Store  *store.Store
+	Sender *sender.Sender
+	Log    *slog.Logger
+	Now    func() time.Time
+
+	Changed      func(t hub.Target, rev int64) // t.Deleted when it is gone
+	TypesChanged func([]EventType)
+	KeysChanged  func() // keys or tenants
+	// Matches says whether a subscription takes an event, and why not; the door for events knows.
+	Matches func(ctx context.Context, tenant int64, sub hub.Subscription, e *hub.Event) (bool, string)
+
+	// mu is held from the first read to the call after the commit, so that nobody hears of changes out of order.
+	mu sync.Mutex
+
+	discovery discovery
+}
+
+// By says who changes something, for the audit, and what they have confirmed.
+type By struct {
+	Name string
+	// Backlog confirms that what waits may go to another host than the one it was accepted for.
+	Backlog bool
+}
+
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+func (s *Service) changed(t hub.Target, rev int64) {
+	if s.Changed != nil {
+		s.Changed(t, rev)
+	}
+}
+
+func (s *Service) keysChanged() {
+	if s.KeysChanged != nil {
+		s.KeysChanged()
+	}
+}

@@ -1,0 +1,174 @@
+package settings
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"hacek/internal/expr"
+	"hacek/internal/hub"
+	"hacek/internal/store"
+)
+
+// DefaultTenant is the uid of the tenant that is there from the first start.
+const DefaultTenant = "default"
+
+// Tenant is a customer of whoever runs the hub; nothing of one is seen by another.
+type Tenant struct {
+	ID        hub.ID          `json:"-"`
+	No        int64           `json:"-"`
+	UID       *string         `json:"uid"`
+	Name      string          `json:"name"`
+	Metadata  json.RawMessage `json:"metadata"`
+	CreatedAt time.Time       `json:"created_at"`
+	UpdatedAt time.Time       `json:"updated_at"`
+}
+
+const maxMetadata = 16 << 10
+
+func (t *Tenant) complete() {
+	t.Metadata = absentNull(t.Metadata)
+	if t.Metadata == nil {
+		t.Metadata = json.RawMessage("{}")
+	}
+	if t.UID != nil && *t.UID == "" {
+		t.UID = nil
+	}
+	if t.Name == "" && t.UID != nil {
+		t.Name = *t.UID
+	}
+}
+
+func (t *Tenant) uid() string {
+	if t.UID == nil {
+		return ""
+	}
+	return *t.UID
+}
+
+func (t *Tenant) validate() error {
+	var p hub.Problems
+	if t.UID != nil {
+		hub.CheckUID(&p, "/uid", *t.UID)
+	}
+	hub.CheckText(&p, "/name", t.Name, hub.MaxNameLen)
+	if strings.TrimSpace(t.Name) == "" {
+		p.Add("/name", "is missing")
+	}
+	if len(t.Metadata) > maxMetadata {
+		p.Add("/metadata", "is %d bytes long; at most %d are allowed", len(t.Metadata), maxMetadata)
+	} else if _, err := object(t.Metadata); err != nil {
+		p.Add("/metadata", "must be a JSON object")
+	} else if _, err := expr.ParseDoc(t.Metadata); err != nil {
+		p.Add("/metadata", "%s", err)
+	}
+	return p.Err()
+}
+
+// Ensure makes what must be there before the first call: the tenant `default`.
+func (s *Service) Ensure(ctx context.Context) error {
+	uid := DefaultTenant
+	_, _, err := s.CreateTenant(ctx, Tenant{UID: &uid, Name: "Default"}, By{Name: "hacek"})
+	return err
+}
+
+// CreateTenant stores a tenant; one that has the uid already is returned as it is.
+func (s *Service) CreateTenant(ctx context.Context, t Tenant, by By) (_ Tenant, created bool, err error) {
+	t.complete()
+	if err := t.validate(); err != nil {
+		return Tenant{}, false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.UID != nil {
+		prev, err := s.Tenant(ctx, *t.UID)
+		if err == nil || hub.CodeOf(err) != hub.NotFound {
+			return prev, false, err
+		}
+	}
+	now := s.now()
+	t.ID, t.CreatedAt, t.UpdatedAt = hub.NewID(), now, now
+	if err := s.commitTenant(ctx, "created", nil, &t, by); err != nil {
+		return Tenant{}, false, err
+	}
+	return t, true, nil
+}
+
+// PatchTenant merges a JSON object into a tenant (RFC 7396).
+func (s *Service) PatchTenant(ctx context.Context, ref string, patch json.RawMessage, by By) (Tenant, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	prev, err := s.Tenant(ctx, ref)
+	if err != nil {
+		return Tenant{}, err
+	}
+	changes, err := object(patch)
+	if err != nil {
+		return Tenant{}, err
+	}
+	raw, err := asJSON(prev)
+	if err != nil {
+		return Tenant{}, err
+	}
+	base, err := object(raw)
+	if err != nil {
+		return Tenant{}, err
+	}
+	var next Tenant
+	if err := decode(merge(base, changes), &next); err != nil {
+		return Tenant{}, err
+	}
+	next.complete()
+	if err := next.validate(); err != nil {
+		return Tenant{}, err
+	}
+	next.ID, next.No, next.CreatedAt, next.UpdatedAt = prev.ID, prev.No, prev.CreatedAt, s.now()
+	if next.uid() != prev.uid() {
+		if prev.uid() == DefaultTenant {
+			return Tenant{}, hub.Errorf(hub.Conflict, "the tenant %q keeps its uid: calls that name no tenant go there", DefaultTenant)
+		}
+		if _, err := s.Tenant(ctx, next.uid()); err == nil {
+			return Tenant{}, hub.Errorf(hub.Conflict, "uid %q belongs to another tenant already", next.uid())
+		} else if hub.CodeOf(err) != hub.NotFound {
+			return Tenant{}, err
+		}
+	}
+	if err := s.commitTenant(ctx, "changed", &prev, &next, by); err != nil {
+		return Tenant{}, err
+	}
+	return next, nil
+}
+
+// DeleteTenant removes a tenant that has no endpoints left; its keys end at once.
+func (s *Service) DeleteTenant(ctx context.Context, ref string, by By) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, err := s.Tenant(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if t.uid() == DefaultTenant {
+		return hub.Errorf(hub.Conflict, "the tenant %q cannot be deleted: calls that name no tenant go there", DefaultTenant)
+	}
+	left, _, err := s.Endpoints(ctx, t.No, store.Page{Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return hub.Errorf(hub.Conflict, "the tenant still has endpoints").WithHint("Delete them first, so that nobody loses what waits by mistake.")
+	}
+	return s.commitTenant(ctx, "deleted", &t, nil, by)
+}
+
+func (s *Service) commitTenant(ctx context.Context, action string, prev, next *Tenant, by By) error {
+	err := s.Store.Write(ctx, func(tx *store.Tx) error {
+		return putTenant(ctx, tx, action, prev, next, s.now(), by.Name)
+	})
+	if err != nil {
+		return fmt.Errorf("%s tenant: %w", action, err)
+	}
+	s.keysChanged()
+	return nil
+}

@@ -1,0 +1,93 @@
+package settings_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"hacek/internal/hub"
+	"hacek/internal/settings"
+	"hacek/internal/store"
+	"hacek/internal/store/storetest"
+)
+
+func TestP5_PreviewShowsTheCallWithoutMakingIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		o := newOffice(t, s)
+		server, calls := receiver(t, http.StatusOK)
+		_, _, err := o.PutEventType(o.ctx, o.eventType(credit), "", jana)
+		o.ok(err)
+		made := o.create(`{"name":"Sklad","subscription":{"event_types":["customer.*"]},"auth":{"type":"bearer","token":"planted-token"},
+			"request":{"url":"` + server.URL + `/in/#customer.id#?mail=#customer.email#","body":"{\"credit\":#credit#}"}}`)
+		got, err := o.Preview(o.ctx, o.tenant, id(made), nil, settings.TryInput{})
+		o.ok(err)
+		if got.URL != server.URL+"/in/C-1?mail=" || string(got.Body) != `{"credit":1234.50}` || got.Method != "POST" {
+			t.Errorf("got %s %s %s", got.Method, got.URL, got.Body)
+		}
+		if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "customer.email") {
+			t.Errorf("warnings: got %q", got.Warnings)
+		}
+		wantNo(t, asText(t, got), "planted-token")
+		unsaved := o.endpoint(asText(t, o.read(made).Endpoint))
+		unsaved.Request.URL = server.URL + "/other"
+		got, err = o.Preview(o.ctx, o.tenant, id(made), &unsaved, settings.TryInput{EventType: "x", Data: json.RawMessage(`{"credit":1e3}`)})
+		o.ok(err)
+		if got.URL != server.URL+"/other" || string(got.Body) != `{"credit":1e3}` {
+			t.Errorf("got %s %s", got.URL, got.Body)
+		}
+		if *calls != 0 {
+			t.Errorf("a preview called the receiver %d times", *calls)
+		}
+		if strings.Contains(o.read(made).Endpoint.Request.URL, "other") {
+			t.Error("a preview saved")
+		}
+	})
+}
+
+func TestPreviewAsksWhetherTheEventMatches(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		o := newOffice(t, s)
+		o.Matches = func(_ context.Context, tenant int64, sub hub.Subscription, e *hub.Event) (bool, string) {
+			return false, "total 80 is not > 100"
+		}
+		e := o.endpoint(plain)
+		got, err := o.Preview(o.ctx, o.tenant, "", &e, settings.TryInput{Data: json.RawMessage(`{"total":80}`)})
+		o.ok(err)
+		if got.Matched || got.Reason != "total 80 is not > 100" {
+			t.Errorf("got %+v", got)
+		}
+		e = o.endpoint(plain)
+		_, err = o.Preview(o.ctx, o.tenant, "", &e, settings.TryInput{Data: json.RawMessage(`{"total":`)})
+		o.refused(err, hub.Invalid, "/data")
+	})
+}
+
+func TestC4_ATestIsReallySentAndJudged(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		o := newOffice(t, s)
+		o.Sender.Policy = loopback()
+		server, calls := receiver(t, http.StatusConflict)
+		made := o.create(`{"request":{"url":"` + server.URL + `/in"}}`)
+		got, err := o.Test(o.ctx, o.tenant, id(made), settings.TryInput{Data: json.RawMessage(`{"a":1}`)}, jana)
+		o.ok(err)
+		if *calls != 1 || got.Result != hub.Refused || got.Status != http.StatusConflict || !got.Test {
+			t.Errorf("calls %d, got %+v", *calls, got)
+		}
+		o.patch(made, `{"success":{"status":["2xx","409"]}}`)
+		o.owe(made, 1)
+		page, _, err := s.Events(o.ctx, store.EventFilter{Tenant: o.tenant}, store.Page{Limit: 1})
+		o.ok(err)
+		got, err = o.Test(o.ctx, o.tenant, id(made), settings.TryInput{Event: page[0].ID.Text(hub.EventPrefix)}, jana)
+		o.ok(err)
+		if got.Result != hub.Succeeded || !strings.Contains(string(got.Request.Body), `{"order":{"id":7}}`) {
+			t.Errorf("got %+v", got)
+		}
+		if o.read(made).Health != (hub.Health{}) {
+			t.Error("a test touched the endpoint's health")
+		}
+		_, err = o.Test(o.ctx, o.tenant, id(made), settings.TryInput{Event: hub.NewID().Text(hub.EventPrefix)}, jana)
+		o.refused(err, hub.NotFound, "")
+	})
+}

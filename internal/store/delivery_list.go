@@ -1,0 +1,368 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"hacek/internal/hub"
+)
+
+// DeliveryFilter narrows a list of deliveries. Empty fields do not.
+type DeliveryFilter struct {
+	Tenant  int64
+	States  []hub.DeliveryState
+	Targets []int64
+	Event   hub.ID
+	Key     string    // of the event
+	Since   time.Time // of acceptance
+	Until   time.Time
+}
+
+func (f *DeliveryFilter) takes(state hub.DeliveryState) bool {
+	return len(f.States) == 0 || slices.Contains(f.States, state)
+}
+
+// Deliveries lists a tenant's deliveries, open and done, in order of acceptance. A page may be shorter than asked
+// for and still have a next one.
+func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter, p Page) ([]DeliveryRow, string, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	targets, err := s.targetNos(ctx, f.Tenant)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(f.Targets) > 0 {
+		targets = slices.DeleteFunc(targets, func(no int64) bool { return !slices.Contains(f.Targets, no) })
+	}
+	if len(targets) == 0 {
+		return nil, "", nil
+	}
+	low, high, err := s.deliveryBounds(ctx, f.Since, f.Until)
+	if err != nil {
+		return nil, "", err
+	}
+	if low, high, err = p.bounds(low, high); err != nil {
+		return nil, "", err
+	}
+	if !f.Event.IsZero() || f.Key != "" {
+		return s.deliveriesOfEvents(ctx, f, p, targets, low, high)
+	}
+	var rows []DeliveryRow
+	if f.takes(hub.Pending) {
+		if rows, err = s.openBetween(ctx, p, targets, low, high); err != nil {
+			return nil, "", err
+		}
+	}
+	done, stopped, err := s.doneBetween(ctx, f, p, targets, low, high)
+	if err != nil {
+		return nil, "", err
+	}
+	rows = append(rows, done...)
+	inOrder(rows, p)
+	next := ""
+	if stopped != 0 {
+		// The look at what is done ended here; open ones behind it belong to the next page.
+		rows = slices.DeleteFunc(rows, func(d DeliveryRow) bool {
+			return p.Ascending && d.Seq > stopped || !p.Ascending && d.Seq < stopped
+		})
+		next = cursor(stopped)
+	}
+	if len(rows) > p.limit() {
+		rows = rows[:p.limit()]
+		next = cursor(rows[len(rows)-1].Seq)
+	}
+	return rows, next, s.headlines(ctx, f.Tenant, rows)
+}
+
+func inOrder(rows []DeliveryRow, p Page) {
+	slices.SortFunc(rows, func(a, b DeliveryRow) int {
+		if p.Ascending {
+			return int(min(1, max(-1, a.Seq-b.Seq)))
+		}
+		return int(min(1, max(-1, b.Seq-a.Seq)))
+	})
+}
+
+func (p Page) direction() string {
+	if p.Ascending {
+		return ` ORDER BY seq`
+	}
+	return ` ORDER BY seq DESC`
+}
+
+// openBetween reads a page of each target: each is one step down its tree, while one look over all would read
+// everything that waits.
+func (s *Store) openBetween(ctx context.Context, p Page, targets []int64, low, high int64) ([]DeliveryRow, error) {
+	var rows []DeliveryRow
+	text := openColumns + ` WHERE target_no = $1 AND seq BETWEEN $2 AND $3` + p.direction() + ` LIMIT $4`
+	for _, no := range targets {
+		found, err := often(ctx, s, "deliveries", scanPending, text, no, low, high, p.limit()+1)
+		if err != nil {
+			return nil, err
+		}
+		if rows = append(rows, found...); len(rows) > 20*p.limit() {
+			inOrder(rows, p)
+			rows = rows[:p.limit()+1]
+		}
+	}
+	return rows, nil
+}
+
+// mostBlocks bounds how many blocks one list looks into.
+const mostBlocks = 60
+
+// doneBetween reads finished deliveries block by block, only those blocks that hold some of the wanted. stopped is
+// the number at which it gave up looking, 0 when it saw all it needed.
+func (s *Store) doneBetween(ctx context.Context, f DeliveryFilter, p Page, targets []int64, low, high int64) (rows []DeliveryRow, stopped int64, err error) {
+	states := []hub.DeliveryState{hub.Delivered, hub.Failed, hub.Cancelled, hub.Superseded, hub.Expired}
+	states = slices.DeleteFunc(states, func(st hub.DeliveryState) bool { return !f.takes(st) })
+	if len(states) == 0 {
+		return nil, 0, nil
+	}
+	bits := s.blockBits()
+	for range mostBlocks {
+		if low > high || len(rows) > p.limit() {
+			return rows, 0, nil
+		}
+		block, found, err := s.nextBlock(ctx, p, targets, states, low>>bits, high>>bits)
+		if err != nil || !found {
+			return rows, 0, err
+		}
+		from, to := max(low, block<<bits), min(high, (block+1)<<bits-1)
+		var a args
+		text := doneColumns + ` WHERE seq BETWEEN ` + a.add(from) + ` AND ` + a.add(to) +
+			` AND target_no IN (` + list(&a, targets) + `) AND state IN (` + list(&a, texts(states)) + `)` + p.direction() +
+			` LIMIT ` + a.add(p.limit()+1-len(rows))
+		some, err := collect(ctx, s.db, "deliveries", scanDone, text, a...)
+		if err != nil {
+			return nil, 0, err
+		}
+		rows = append(rows, some...)
+		if p.Ascending {
+			low, stopped = to+1, to
+		} else {
+			high, stopped = from-1, from
+		}
+	}
+	return rows, stopped, nil
+}
+
+func texts[T ~string](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
+}
+
+// nextBlock is the first block of the range, in the page's direction, that holds something of the wanted.
+func (s *Store) nextBlock(ctx context.Context, p Page, targets []int64, states []hub.DeliveryState, low, high int64) (int64, bool, error) {
+	best, found := int64(0), false
+	order := ` ORDER BY block DESC LIMIT 1`
+	if p.Ascending {
+		order = ` ORDER BY block LIMIT 1`
+	}
+	for _, no := range targets {
+		for _, state := range states {
+			blocks, err := often(ctx, s, "blocks", scanInt,
+				`SELECT block FROM done_block WHERE target_no = $1 AND state = $2 AND block BETWEEN $3 AND $4`+order, no, string(state), low, high)
+			if err != nil {
+				return 0, false, err
+			}
+			if len(blocks) > 0 && (!found || p.Ascending && blocks[0] < best || !p.Ascending && blocks[0] > best) {
+				best, found = blocks[0], true
+			}
+		}
+	}
+	return best, found, nil
+}
+
+// deliveriesOfEvents lists those of one event, or of the events that bear a key.
+func (s *Store) deliveriesOfEvents(ctx context.Context, f DeliveryFilter, p Page, targets []int64, low, high int64) ([]DeliveryRow, string, error) {
+	ids := []hub.ID{f.Event}
+	if f.Key != "" {
+		referred, err := s.referred(ctx, f.Tenant, f.Key, true, mostReferred)
+		if err != nil {
+			return nil, "", err
+		}
+		if !f.Event.IsZero() && !slices.Contains(referred, f.Event) {
+			return nil, "", nil
+		}
+		if f.Event.IsZero() {
+			ids = referred
+		}
+	}
+	events, err := s.eventsByID(ctx, f.Tenant, ids)
+	if err != nil {
+		return nil, "", err
+	}
+	var rows []DeliveryRow
+	for _, e := range events {
+		if f.Key != "" && e.Key != f.Key {
+			continue
+		}
+		all, err := s.allOf(ctx, e)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, d := range all {
+			if d.Seq >= low && d.Seq <= high && f.takes(d.State) && slices.Contains(targets, d.Target) {
+				rows = append(rows, d)
+			}
+		}
+	}
+	inOrder(rows, p)
+	if len(rows) <= p.limit() {
+		return rows, "", nil
+	}
+	rows = rows[:p.limit()]
+	return rows, cursor(rows[len(rows)-1].Seq), nil
+}
+
+// headlines fills in what the events say.
+func (s *Store) headlines(ctx context.Context, tenant int64, rows []DeliveryRow) error {
+	const columns = `
+		SELECT id, type, source, key, received_at
+		FROM event`
+	type headline struct {
+		id                hub.ID
+		kind, source, key string
+		received          int64
+	}
+	for part := range slices.Chunk(rows, 500) {
+		nos := make([]int64, len(part))
+		for i := range part {
+			nos[i] = eventNo(part[i].Event)
+		}
+		var a args
+		text := columns + ` WHERE tenant_no = ` + a.add(tenant) + ` AND no IN (` + list(&a, nos) + `)`
+		found, err := collect(ctx, s.db, "events", func(row rower) (h headline, err error) {
+			err = row.Scan(&h.id, &h.kind, &h.source, &h.key, &h.received)
+			return h, err
+		}, text, a...)
+		if err != nil {
+			return err
+		}
+		byID := make(map[hub.ID]headline, len(found))
+		for _, h := range found {
+			byID[h.id] = h
+		}
+		for i := range part {
+			h := byID[part[i].Event]
+			part[i].Type, part[i].Source, part[i].EventKey, part[i].ReceivedAt = h.kind, h.source, h.key, fromMillis(h.received)
+		}
+	}
+	return nil
+}
+
+// deliveryBounds are the numbers given within a span of time.
+func (s *Store) deliveryBounds(ctx context.Context, since, until time.Time) (low, high int64, err error) {
+	low, high = 0, 1<<62
+	if !since.IsZero() {
+		if low, err = s.seqAt(ctx, since); err != nil {
+			return 0, 0, err
+		}
+	}
+	if !until.IsZero() {
+		if high, err = s.seqAt(ctx, until); err != nil {
+			return 0, 0, err
+		}
+		high--
+	}
+	return low, high, nil
+}
+
+// seqAt is the number of the first delivery that was accepted at a moment or later.
+func (s *Store) seqAt(ctx context.Context, t time.Time) (int64, error) {
+	no, err := s.eventNoAt(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	var seq int64
+	const first = `
+		SELECT seq
+		FROM event
+		WHERE no >= $1
+		ORDER BY no
+		LIMIT 1`
+	switch err := s.db.QueryRowContext(ctx, first, no).Scan(&seq); err {
+	case nil:
+		return seq, nil
+	case sql.ErrNoRows:
+		return 1 << 62, nil
+	default:
+		return 0, fmt.Errorf("find deliveries by time: %w", err)
+	}
+}
+
+// LastSuccess is when a target last took a delivery; zero when never.
+func (s *Store) LastSuccess(ctx context.Context, target int64) (time.Time, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	block, found, err := s.nextBlock(ctx, Page{}, []int64{target}, []hub.DeliveryState{hub.Delivered}, 0, 1<<62)
+	if err != nil || !found {
+		return time.Time{}, err
+	}
+	bits := s.blockBits()
+	const last = `
+		SELECT max(at)
+		FROM delivery_done
+		WHERE seq BETWEEN $1 AND $2 AND target_no = $3 AND state = 'delivered'`
+	var at sql.NullInt64
+	if err := s.db.QueryRowContext(ctx, last, block<<bits, (block+1)<<bits-1, target).Scan(&at); err != nil {
+		return time.Time{}, fmt.Errorf("read the last success: %w", err)
+	}
+	return fromMillis(at.Int64), nil
+}
+
+// TargetStats sums up what was finished for a target.
+type TargetStats struct {
+	Counts   map[hub.DeliveryState]int64
+	Retried  int64         // finished after more than one try
+	MeanTook time.Duration // of the last attempts
+	LastAt   time.Time
+}
+
+// Stats sums up a target's deliveries that were accepted since a moment.
+func (s *Store) Stats(ctx context.Context, target int64, since time.Time) (TargetStats, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	out := TargetStats{Counts: map[hub.DeliveryState]int64{}}
+	low, _, err := s.deliveryBounds(ctx, since, time.Time{})
+	if err != nil {
+		return out, err
+	}
+	bits := s.blockBits()
+	const sums = `
+		SELECT d.state, count(*), sum(CASE WHEN d.tries > 1 THEN 1 ELSE 0 END), sum(d.took), max(d.at)
+		FROM (SELECT DISTINCT block FROM done_block WHERE target_no = $1 AND block >= $2) AS b
+		JOIN delivery_done d ON d.seq BETWEEN b.block * $3 AND b.block * $3 + $3 - 1
+		WHERE d.target_no = $1 AND d.seq >= $4
+		GROUP BY d.state`
+	rows, err := s.db.QueryContext(ctx, sums, target, low>>bits, int64(1)<<bits, low)
+	if err != nil {
+		return out, fmt.Errorf("sum up target %d: %w", target, err)
+	}
+	defer func() { _ = rows.Close() }()
+	var took, total int64
+	for rows.Next() {
+		var state hub.DeliveryState
+		var n, retried, sum, last int64
+		if err := rows.Scan(&state, &n, &retried, &sum, &last); err != nil {
+			return out, fmt.Errorf("sum up target %d: %w", target, err)
+		}
+		out.Counts[state] = n
+		out.Retried += retried
+		took, total = took+sum, total+n
+		if at := fromMillis(last); at.After(out.LastAt) {
+			out.LastAt = at
+		}
+	}
+	if total > 0 {
+		out.MeanTook = time.Duration(took / total)
+	}
+	return out, rows.Err()
+}

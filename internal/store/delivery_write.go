@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"hacek/internal/hub"
+)
+
+// cancelChunk is how many deliveries one transaction ends: about 20 ms of the writer's time.
+const cancelChunk = 500
+
+// RetryNow makes an open delivery due at once.
+func (tx *Tx) RetryNow(ctx context.Context, tenant int64, id hub.DeliveryID, now time.Time) error {
+	d, _, err := tx.s.delivery(ctx, tx, tenant, id)
+	if err != nil {
+		return err
+	}
+	if d.State != hub.Pending {
+		return hub.Errorf(hub.Conflict, "the delivery is %s already", d.State)
+	}
+	const update = `
+		UPDATE delivery
+		SET due_at = $1
+		WHERE target_no = $2 AND seq = $3`
+	return tx.one(ctx, noDelivery(id).Error(), update, millis(now), d.Target, d.Seq)
+}
+
+// Cancel ends an open delivery.
+func (tx *Tx) Cancel(ctx context.Context, tenant int64, id hub.DeliveryID, reason string, now time.Time) error {
+	d, _, err := tx.s.delivery(ctx, tx, tenant, id)
+	if err != nil {
+		return err
+	}
+	if d.State != hub.Pending {
+		return hub.Errorf(hub.Conflict, "the delivery is %s already", d.State)
+	}
+	return tx.end(ctx, d.Delivery, hub.Cancelled, reason, now)
+}
+
+// end moves one delivery from what is owed to what is done.
+func (tx *Tx) end(ctx context.Context, d hub.Delivery, state hub.DeliveryState, reason string, now time.Time) error {
+	const take = `
+		DELETE FROM delivery
+		WHERE target_no = $1 AND seq = $2`
+	if err := tx.one(ctx, noDelivery(d.ID()).Error(), take, d.Target, d.Seq); err != nil {
+		return err
+	}
+	const done = `
+		INSERT INTO delivery_done (seq, target_no, event_id, gen, state, reason, at, tries, status, took, settings_version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0)`
+	if _, err := tx.ExecContext(ctx, done, d.Seq, d.Target, d.Event[:], d.Gen, string(state), reason, millis(now), d.Tries); err != nil {
+		return fmt.Errorf("end delivery %s: %w", d.ID().Text(), err)
+	}
+	const block = `
+		INSERT INTO done_block (target_no, state, block)
+		VALUES ($1, $2, $3)
+		ON CONFLICT DO NOTHING`
+	if _, err := tx.ExecContext(ctx, block, d.Target, string(state), d.Seq>>tx.s.blockBits()); err != nil {
+		return fmt.Errorf("end delivery %s: %w", d.ID().Text(), err)
+	}
+	return nil
+}
+
+// CancelOpen ends everything a deleted target is still owed, in chunks, so that nobody waits long for the writer.
+func (s *Store) CancelOpen(ctx context.Context, target int64) error {
+	for {
+		n := 0
+		err := s.Write(ctx, func(tx *Tx) error {
+			open, err := collect(ctx, tx, "open deliveries", scanOpen, openColumns+` WHERE target_no = $1 ORDER BY seq LIMIT $2`, target, cancelChunk)
+			if err != nil {
+				return err
+			}
+			for _, d := range open {
+				if err := tx.end(ctx, d, hub.Cancelled, "the target was deleted", tx.now); err != nil {
+					return err
+				}
+			}
+			n = len(open)
+			return nil
+		})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"hacek/internal/hub"
+)
+
+// mostReferred bounds how many events one value leads to.
+const mostReferred = 400
+
+// Buckets are found by jumping from one to the one before it. The aggregate keeps the walk from stopping early.
+const referredEvents = `
+	WITH RECURSIVE b(bucket) AS (
+		SELECT (SELECT max(bucket) FROM ref)
+		UNION ALL
+		SELECT (SELECT max(ref.bucket) FROM ref WHERE ref.bucket < b.bucket)
+		FROM b
+		WHERE b.bucket IS NOT NULL
+	)
+	SELECT r.event_id
+	FROM b
+	JOIN ref r ON r.bucket = b.bucket AND r.tenant_no = $1`
+
+func scanID(row rower) (id hub.ID, err error) {
+	err = row.Scan(&id)
+	return id, err
+}
+
+// referred lists the newest events that a value leads to, or a beginning of one.
+func (s *Store) referred(ctx context.Context, tenant int64, value string, whole bool, limit int) ([]hub.ID, error) {
+	if whole {
+		return often(ctx, s, "references", scanID, referredEvents+` AND r.value = $2 ORDER BY r.event_id DESC LIMIT $3`, tenant, value, limit)
+	}
+	return often(ctx, s, "references", scanID, referredEvents+` AND r.value >= $2 AND r.value < $3 ORDER BY r.event_id DESC LIMIT $4`,
+		tenant, value, behind(value), limit)
+}
+
+// behind is the first text after all those that begin with prefix, in the order of bytes.
+func behind(prefix string) string { return prefix + "\U0010ffff" }
+
+// Found is one hit of a search.
+type Found struct {
+	Kind  string // "event", "delivery", "endpoint", "pipeline", "event_type"
+	ID    string
+	Title string
+}
+
+// Search looks for a number, an id or a name among what belongs to a tenant; beginnings count.
+func (s *Store) Search(ctx context.Context, tenant int64, q string, limit int) ([]Found, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	q = strings.TrimSpace(q)
+	if q == "" {
+		return nil, nil
+	}
+	var out []Found
+	if d, err := hub.ParseDeliveryID(q); err == nil {
+		row, err := s.Delivery(ctx, tenant, d)
+		if hub.CodeOf(err) == hub.NotFound {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return []Found{{"delivery", q, row.Type + " " + row.EventKey}}, nil
+	}
+	targets, err := s.AllTargets(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range targets {
+		id := t.ID.Text(t.Prefix())
+		if !t.Deleted && (id == q || t.UID == q || strings.Contains(strings.ToLower(t.Name), strings.ToLower(q))) {
+			out = append(out, Found{string(t.Kind), id, t.Name})
+		}
+	}
+	events, _, err := s.Events(ctx, EventFilter{Tenant: tenant, Query: q}, Page{Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		out = append(out, Found{"event", e.ID.Text(hub.EventPrefix), strings.TrimSpace(e.Type + " " + e.Key)})
+	}
+	const types = `
+		SELECT name
+		FROM event_type
+		WHERE substr(name, 1, $1) = $2
+		ORDER BY name
+		LIMIT $3`
+	names, err := collect(ctx, s.db, "event types", func(row rower) (name string, err error) {
+		err = row.Scan(&name)
+		return name, err
+	}, types, len([]rune(q)), q, limit)
+	if err != nil {
+		return nil, fmt.Errorf("search: %w", err)
+	}
+	for _, name := range names {
+		out = append(out, Found{"event_type", name, name})
+	}
+	return out[:min(len(out), limit)], nil
+}

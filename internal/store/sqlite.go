@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strconv"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// The log is copied back when it has grown by this many pages: beside the work first, then the rest between two
+// commits, so that it can begin anew.
+const (
+	pageSize        = 8192
+	checkpointPages = 4000
+	readers         = 4
+)
+
+func (s *Store) openSQLite(ctx context.Context) error {
+	if s.opt.Dir == "" {
+		return errors.New("no data directory was given")
+	}
+	if err := makeDir(s.opt.Dir); err != nil {
+		return err
+	}
+	if err := refuseNetwork(s.opt.Dir); err != nil {
+		return err
+	}
+	unlock, err := lockDir(s.opt.Dir)
+	if err != nil {
+		return err
+	}
+	s.unlock = unlock
+	path := filepath.Join(s.opt.Dir, "hacek.db")
+	if err := makeFile(path); err != nil {
+		return err
+	}
+	if err := syncDir(s.opt.Dir); err != nil {
+		return fmt.Errorf("make %s: %w", path, err)
+	}
+	// The order matters: a page's size is fixed when the log is switched on.
+	s.writer, err = sql.Open("sqlite", sqliteDSN(path, "busy_timeout(5000)", "page_size("+strconv.Itoa(pageSize)+")",
+		"journal_mode(wal)", "synchronous(full)", "cache_size(-8192)", "wal_autocheckpoint(0)"))
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	s.writer.SetMaxOpenConns(1)
+	if err := s.migrate(ctx, goose.DialectSQLite3, "sqlite"); err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	s.db, err = sql.Open("sqlite", sqliteDSN(path, "busy_timeout(2000)", "query_only(1)", "cache_size(-8192)", "temp_store(2)"))
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	s.db.SetMaxOpenConns(readers)
+	s.db.SetMaxIdleConns(readers)
+	return s.openHot(ctx, path)
+}
+
+func sqliteDSN(path string, pragmas ...string) string {
+	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
+	if !filepath.IsAbs(path) {
+		u = url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: q.Encode()}
+	}
+	return u.String()
+}
+
+func (s *Store) openHot(ctx context.Context, path string) error {
+	r, err := openRaw(path)
+	if err != nil {
+		return err
+	}
+	h := &sqliteHot{s: s, r: r, blocks: newBlockMemory(), buckets: &buckets{window: s.opt.DedupeWindow, now: s.now}}
+	s.hot = h
+	for _, pragma := range []string{"busy_timeout = 5000", "synchronous = full", "cache_size = -32768", "wal_autocheckpoint = 0"} {
+		if err := r.exec("PRAGMA " + pragma); err != nil {
+			return fmt.Errorf("open %s: %w", path, err)
+		}
+	}
+	if err := h.prepareAll(); err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	text, _, err := s.Fact(ctx, factNumbers)
+	if err != nil {
+		return err
+	}
+	h.seq = 1
+	if text != "" {
+		if h.seq, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return fmt.Errorf("the mark of delivery numbers: %w", err)
+		}
+	}
+	h.reserved = h.seq
+	return h.buckets.list(ctx, s.writer)
+}
+
+// list finds the buckets that exist; a statement per bucket, each one step down the tree.
+func (b *buckets) list(ctx context.Context, db *sql.DB) error {
+	const after = `
+		SELECT min(bucket)
+		FROM (SELECT min(bucket) AS bucket FROM dedupe WHERE bucket > $1
+			UNION ALL
+			SELECT min(bucket) FROM ref WHERE bucket > $1)`
+	for last := int64(0); ; {
+		var next sql.NullInt64
+		if err := db.QueryRowContext(ctx, after, last).Scan(&next); err != nil {
+			return fmt.Errorf("list buckets: %w", err)
+		}
+		if !next.Valid {
+			break
+		}
+		if b.current != 0 {
+			b.older = append(b.older, b.current)
+		}
+		b.current, last = next.Int64, next.Int64
+	}
+	const count = `
+		SELECT (SELECT count(*) FROM dedupe WHERE bucket = $1), (SELECT count(*) FROM ref WHERE bucket = $1)`
+	if err := db.QueryRowContext(ctx, count, b.current).Scan(&b.digests, &b.refs); err != nil {
+		return fmt.Errorf("count the newest bucket: %w", err)
+	}
+	return nil
+}
+
+// background starts what works beside the committer and returns the function that ends it.
+func (s *Store) background() func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if h, ok := s.hot.(*sqliteHot); ok {
+			if err := h.buckets.load(ctx, s); err != nil && ctx.Err() == nil {
+				s.log.Warn("event ids are looked up on disk: their filter could not be loaded", "err", err)
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// idle copies the log back while nobody waits.
+func (h *sqliteHot) idle() {}

@@ -1,0 +1,127 @@
+// Package storetest runs a test on both databases, each time on a store of its own.
+// It must not know what is tested.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"hacek/internal/store"
+)
+
+// Postgres is the environment variable with the DSN of a server on which tests may make databases.
+const Postgres = "HACEK_TEST_POSTGRES"
+
+// Opener opens the test's store, with options changed; a second call opens the same database again.
+type Opener func(change ...func(*store.Options)) *store.Store
+
+// Each runs a test on SQLite and on PostgreSQL, with a store that is running.
+func Each(t *testing.T, test func(t *testing.T, s *store.Store)) {
+	t.Helper()
+	EachOpen(t, func(t *testing.T, open Opener) {
+		s := open()
+		Run(t, s)
+		test(t, s)
+	})
+}
+
+// EachOpen runs a test on both databases; the test opens the store, as often as it likes, and runs it.
+func EachOpen(t *testing.T, test func(t *testing.T, open Opener)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, OnPostgres(t)) })
+}
+
+// SQLite returns an opener of one data directory of the test's own.
+func SQLite(t *testing.T) Opener {
+	dir := t.TempDir()
+	return opener(t, func(o *store.Options) { o.Dir = dir })
+}
+
+// OnPostgres returns an opener of one database of the test's own, and skips the test, or on CI fails it, without a
+// server.
+func OnPostgres(t *testing.T) Opener {
+	dsn := os.Getenv(Postgres)
+	if dsn == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not set: the PostgreSQL half cannot run", Postgres)
+		}
+		t.Skipf("SKIPPED: %s is not set, so nothing is known of PostgreSQL (scripts/test.sh sets it)", Postgres)
+	}
+	own := database(t, dsn)
+	return opener(t, func(o *store.Options) { o.URL = own })
+}
+
+// Key seals the secrets of all tests.
+func Key() []byte { return []byte("0123456789abcdef0123456789abcdef") }
+
+func opener(t *testing.T, place func(*store.Options)) Opener {
+	return func(change ...func(*store.Options)) *store.Store {
+		t.Helper()
+		o := store.Options{SecretKey: Key(), Fatal: func(err error) { t.Errorf("durability lost: %v", err) }}
+		place(&o)
+		for _, c := range change {
+			c(&o)
+		}
+		s, err := store.Open(context.Background(), o)
+		if err != nil {
+			t.Fatalf("open the store: %v", err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	}
+}
+
+// Run runs a store until the function it returns is called, or the test ends.
+func Run(t *testing.T, s *store.Store) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.Run(ctx); err != nil {
+			t.Logf("store ended: %v", err)
+		}
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// database makes a database that goes with the test.
+func database(t *testing.T, dsn string) string {
+	t.Helper()
+	raw := make([]byte, 8)
+	_, _ = rand.Read(raw)
+	name := "hacek_test_" + hex.EncodeToString(raw)
+	exec(t, dsn, `CREATE DATABASE `+name)
+	t.Cleanup(func() { exec(t, dsn, `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`) })
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatalf("%s is not a URL: %v", Postgres, err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+func exec(t *testing.T, dsn, statement string) {
+	t.Helper()
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatalf("connect to %s: %v", Postgres, err)
+	}
+	defer func() { _ = c.Close(ctx) }()
+	if _, err := c.Exec(ctx, statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}

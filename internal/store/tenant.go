@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"hacek/internal/hub"
+)
+
+// Tenant is a row of its own world: nothing of one is seen by another.
+type Tenant struct {
+	No        int64
+	ID        hub.ID
+	UID       string // "" when none
+	Name      string
+	Metadata  []byte // a JSON object
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+const tenantColumns = `
+	SELECT no, id, uid, name, metadata, created_at, updated_at
+	FROM tenant
+	WHERE deleted_at IS NULL`
+
+func scanTenant(row rower) (Tenant, error) {
+	var t Tenant
+	var uid sql.NullString
+	var created, updated int64
+	err := row.Scan(&t.No, &t.ID, &uid, &t.Name, &t.Metadata, &created, &updated)
+	t.UID, t.CreatedAt, t.UpdatedAt = uid.String, fromMillis(created), fromMillis(updated)
+	return t, err
+}
+
+func (s *Store) tenant(ctx context.Context, name, where string, arg any) (Tenant, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	t, err := scanTenant(s.db.QueryRowContext(ctx, tenantColumns+where, arg))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Tenant{}, hub.Errorf(hub.NotFound, "no tenant %q", name)
+	}
+	if err != nil {
+		return Tenant{}, fmt.Errorf("read tenant %q: %w", name, err)
+	}
+	return t, nil
+}
+
+// TenantByNo finds a tenant by the number its rows bear.
+func (s *Store) TenantByNo(ctx context.Context, no int64) (Tenant, error) {
+	return s.tenant(ctx, fmt.Sprint(no), ` AND no = $1`, no)
+}
+
+// TenantByUID finds a tenant by its owner's name for it.
+func (s *Store) TenantByUID(ctx context.Context, uid string) (Tenant, error) {
+	return s.tenant(ctx, uid, ` AND uid = $1`, uid)
+}
+
+// TenantByRef finds a tenant by id or uid, as they stand in a URL.
+func (s *Store) TenantByRef(ctx context.Context, ref string) (Tenant, error) {
+	if id, err := hub.ParseID(hub.TenantPrefix, ref); err == nil {
+		return s.tenant(ctx, ref, ` AND id = $1`, id[:])
+	}
+	return s.TenantByUID(ctx, ref)
+}
+
+// Tenants lists all, oldest first.
+func (s *Store) Tenants(ctx context.Context) ([]Tenant, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	return collect(ctx, s.db, "tenants", scanTenant, tenantColumns+` ORDER BY no`)
+}
+
+// CountTenants is their number.
+func (s *Store) CountTenants(ctx context.Context) (n int, err error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	err = s.db.QueryRowContext(ctx, `SELECT count(*) FROM tenant WHERE deleted_at IS NULL`).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count tenants: %w", err)
+	}
+	return n, nil
+}
+
+// InsertTenant stores a new tenant and gives it its number.
+func (tx *Tx) InsertTenant(ctx context.Context, t *Tenant) error {
+	const insert = `
+		INSERT INTO tenant (id, uid, name, metadata, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6)
+		RETURNING no`
+	err := tx.QueryRowContext(ctx, insert, t.ID[:], nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"), millis(t.CreatedAt), millis(t.UpdatedAt)).Scan(&t.No)
+	if isConflict(err) {
+		return hub.Errorf(hub.Conflict, "a tenant with uid %q exists", t.UID)
+	}
+	if err != nil {
+		return fmt.Errorf("insert tenant: %w", err)
+	}
+	return nil
+}
+
+// UpdateTenant stores a tenant's uid, name and metadata.
+func (tx *Tx) UpdateTenant(ctx context.Context, t *Tenant) error {
+	const update = `
+		UPDATE tenant
+		SET uid = $1, name = $2, metadata = $3, updated_at = $4
+		WHERE no = $5 AND deleted_at IS NULL`
+	return tx.one(ctx, fmt.Sprintf("no tenant %q", t.Name), update, nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"), millis(t.UpdatedAt), t.No)
+}
+
+// DeleteTenant marks a tenant as gone and frees its uid; its keys end with it.
+func (tx *Tx) DeleteTenant(ctx context.Context, no int64, at time.Time) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM api_key WHERE tenant_no = $1`, no); err != nil {
+		return fmt.Errorf("delete tenant's keys: %w", err)
+	}
+	const mark = `
+		UPDATE tenant
+		SET deleted_at = $1, uid = NULL
+		WHERE no = $2 AND deleted_at IS NULL`
+	return tx.one(ctx, "no such tenant", mark, millis(at), no)
+}

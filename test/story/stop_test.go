@@ -1,0 +1,179 @@
+package story
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// session is a hub in a directory of its own, that can be stopped and started again at the same address.
+type session struct {
+	t       *testing.T
+	dir     string
+	address string
+	hub     *running
+}
+
+func (s *session) start() {
+	s.t.Helper()
+	cmd := exec.Command(program, "serve", "--listen", s.address, "--allow-private", "127.0.0.0/8")
+	cmd.Dir = s.dir
+	cmd.Env = []string{"HACEK_API_KEY=" + adminKey, "HOME=" + s.dir}
+	h, base, err := launch(cmd, filepath.Join(s.dir, "hub.out"), filepath.Join(s.dir, "hub.err"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.hub, s.address = h, strings.TrimPrefix(base, "http://")
+	s.t.Cleanup(h.kill)
+}
+
+func (s *session) signal() {
+	s.t.Helper()
+	if err := s.hub.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *session) hacek(args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Env = []string{"HACEK_URL=http://" + s.address, "HACEK_API_KEY=" + adminKey}
+	return cmd
+}
+
+func (s *session) run(args ...string) string {
+	s.t.Helper()
+	text, err := s.hacek(args...).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("hacek %v: %v: %s", args, err, text)
+	}
+	return string(text)
+}
+
+func (s *session) post(path, body string) {
+	s.t.Helper()
+	request, err := http.NewRequest("POST", "http://"+s.address+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+adminKey)
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, _ := io.ReadAll(answer.Body); answer.StatusCode/100 != 2 {
+		s.t.Fatalf("POST %s: %s: %s", path, answer.Status, text)
+	}
+}
+
+// A receiver that hangs keeps a clean stop waiting; a second signal ends the hub at once, and what was under way is
+// sent again at the next start.
+func TestO2_SecondSignalEndsAtOnceAndNothingIsLost(t *testing.T) {
+	arrived, release := make(chan bool, 8), make(chan bool)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- true
+		<-release
+	}))
+	defer receiver.Close()
+	defer func() {
+		select {
+		case <-release:
+		default:
+			close(release)
+		}
+	}()
+	s := &session{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
+	s.start()
+	s.post("/v1/endpoints", `{"name":"slow","request":{"url":"`+receiver.URL+`"}}`)
+	s.run("send", "order.created")
+	<-arrived
+	s.signal()
+	select {
+	case <-s.hub.ended:
+		t.Fatal("the hub ended with a delivery in flight after one signal")
+	case <-time.After(300 * time.Millisecond):
+	}
+	began := time.Now()
+	s.signal()
+	_ = s.hub.wait()
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("the second signal took %s", took)
+	}
+	close(release)
+	s.start()
+	select {
+	case <-arrived:
+	case <-time.After(10 * time.Second):
+		t.Error("what was in flight at the second signal was not sent again")
+	}
+}
+
+// What happens while the connection is away is shown when it is back.
+func TestListenGoesOnWhereItWasCutOff(t *testing.T) {
+	s := &session{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
+	s.start()
+	out, err := os.Create(filepath.Join(s.dir, "listen.out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	listen := s.hacek("listen")
+	listen.Stdout = out
+	said, err := listen.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listen.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listen.Process.Kill(); _ = listen.Wait() }()
+	waitFor(t, "the listener", func() bool {
+		one := make([]byte, 512)
+		n, _ := said.Read(one)
+		return strings.Contains(string(one[:n]), "listening")
+	})
+	go func() { _, _ = io.Copy(io.Discard, said) }()
+	shows := func(key string) func() bool {
+		return func() bool {
+			text, _ := os.ReadFile(out.Name())
+			return strings.Contains(string(text), " "+key+" ")
+		}
+	}
+	s.run("send", "order.created", "--key", "before")
+	waitFor(t, "the first event", shows("before"))
+	s.signal()
+	if err := s.hub.wait(); err != nil {
+		t.Fatalf("a listener keeps the hub from stopping: %v", err)
+	}
+	s.start()
+	s.run("send", "order.created", "--key", "between")
+	waitFor(t, "the event sent while the listener was away", shows("between"))
+	s.run("send", "order.created", "--key", "after")
+	waitFor(t, "the last event", shows("after"))
+	text, _ := os.ReadFile(out.Name())
+	if n := strings.Count(string(text), "order.created"); n != 3 {
+		t.Errorf("%d events were shown, want 3:\n%s", n, text)
+	}
+}
+
+func waitFor(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	tooLong := time.After(15 * time.Second)
+	for !happened() {
+		select {
+		case <-tick.C:
+		case <-tooLong:
+			t.Fatalf("%s did not come within 15 s", what)
+		}
+	}
+}
