@@ -174,6 +174,12 @@ func (e *Engine) recorded(o *store.Outcome) {
 	if e.Outcome != nil {
 		e.Outcome(t.shared, o)
 	}
+	if t.reading {
+		if t.finished == nil {
+			t.finished = map[int64]bool{}
+		}
+		t.finished[o.Delivery.Seq] = true
+	}
 	n := t.known[o.Delivery.Seq]
 	if n == nil {
 		return

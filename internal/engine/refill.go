@@ -56,7 +56,7 @@ func (e *Engine) startReads() {
 		if e.targets[t.No] != t {
 			continue
 		}
-		t.reading, t.skipped, t.dueMid = true, false, time.Time{}
+		t.reading, t.skipped, t.dueMid, t.finished = true, false, time.Time{}, nil
 		e.reads++
 		l := &load{target: t, limit: e.window()}
 		now, after, readFresh := e.Clock.Now(), t.cursor, t.unread
@@ -189,7 +189,9 @@ func (e *Engine) targetLoaded(l *load, now time.Time) {
 		return
 	}
 	for i := range l.retries {
-		e.enqueue(t, e.entryOf(t, l, &l.retries[i], now))
+		if !t.finished[l.retries[i].Seq] {
+			e.enqueue(t, e.entryOf(t, l, &l.retries[i], now))
+		}
 	}
 	if !t.ordered() {
 		t.due, t.dueKnown = earlier(l.due, t.dueMid), true
@@ -202,7 +204,9 @@ func (e *Engine) targetLoaded(l *load, now time.Time) {
 		}
 	}
 	for i := range l.rows {
-		e.enqueue(t, e.entryOf(t, l, &l.rows[i], now))
+		if !t.finished[l.rows[i].Seq] {
+			e.enqueue(t, e.entryOf(t, l, &l.rows[i], now))
+		}
 		t.cursor = max(t.cursor, l.rows[i].Seq)
 	}
 	if len(l.rows) < l.limit && !t.skipped {

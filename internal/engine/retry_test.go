@@ -184,3 +184,48 @@ func TestO2_RestartReadsWhatIsOwed(t *testing.T) {
 		}
 	})
 }
+
+// Reads of what is due and commits of outcomes cross all the time; a read that began before a commit must not bring
+// back what the commit has finished.
+func TestO2_NothingTwiceWhileReadsAndOutcomesCross(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver()
+		for i := range 3000 {
+			r.answers = append(r.answers, []int{500, 200, 200}[i%3])
+		}
+		r.answers = append(r.answers, 200)
+		s.endpoint(r.URL, func(e *hub.Endpoint) {
+			e.Limits.Concurrency = 32
+			e.Retry = hub.Retry{Jitter: 0.5}
+			for range 20 {
+				e.Retry.Intervals = append(e.Retry.Intervals, hub.Duration(200*time.Millisecond))
+			}
+		})
+		const events = 300
+		for i := range events {
+			s.publish("order.created", "A", n(i))
+		}
+		delivered := map[hub.ID]int{}
+		for len(delivered) < events {
+			select {
+			case o := <-s.outcomes:
+				if o.Next.State == hub.Delivered {
+					delivered[o.Delivery.Event]++
+				}
+			case <-time.After(time.Millisecond): // all wait for their next try
+			}
+			s.clock.Advance(time.Millisecond)
+		}
+		succeeded := map[string]int{}
+		for _, c := range r.calls() {
+			if c.status == 200 {
+				succeeded[c.id]++
+			}
+		}
+		for id, times := range succeeded {
+			if times > 1 {
+				s.t.Errorf("%s was delivered %d times", id, times)
+			}
+		}
+	})
+}
