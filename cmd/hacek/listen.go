@@ -87,11 +87,11 @@ func (l *listener) run(ctx context.Context) error {
 			fmt.Fprintf(l.app.err, "listening to %s; Ctrl-C ends\n", l.hub.Base)
 			return l.history(ctx)
 		}, func(m client.Message) error { return l.take(ctx, m) })
-		if ctx.Err() != nil {
-			return nil // a person has heard enough
-		}
 		lost := hub.CodeOf(err) == client.Unreachable || hub.CodeOf(err) == hub.Unavailable
-		if !lost || first && !connected {
+		switch {
+		case errors.Is(err, context.Canceled):
+			return nil // a person has heard enough
+		case !lost || first && !connected:
 			return err
 		}
 		if l.last == "" && l.since.IsZero() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,6 +162,8 @@ func waitForFates(ctx context.Context, c *client.Client, event string, patience 
 			pending = pending || f.Outcome == "pending"
 			lost = lost || f.Outcome != "delivered" && f.Outcome != "skipped"
 		}
+		// Those it did not concern come last.
+		slices.SortStableFunc(list.Data, func(a, b fate) int { return cmp.Compare(rank(a), rank(b)) })
 		if !pending {
 			return list.Data, lost, nil
 		}
@@ -172,6 +176,13 @@ func waitForFates(ctx context.Context, c *client.Client, event string, patience 
 			return list.Data, true, nil
 		}
 	}
+}
+
+func rank(f fate) int {
+	if f.Outcome == "skipped" {
+		return 1
+	}
+	return 0
 }
 
 func count(n int, one, many string) string {

@@ -250,7 +250,7 @@ func (out answer) bytes() ([]byte, error) {
 	if out.raw != nil || out.body == nil {
 		return out.raw, nil
 	}
-	body, err := json.Marshal(out.body)
+	body, err := marshal(out.body)
 	if err != nil {
 		return nil, fmt.Errorf("write the answer: %w", err)
 	}

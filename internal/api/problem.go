@@ -20,51 +20,45 @@ type problem struct {
 	Status int              `json:"status"`
 	Detail string           `json:"detail"`
 	Code   hub.Code         `json:"code"`
-	Hint   string           `json:"hint,omitempty"`
-	Errors []hub.FieldError `json:"errors,omitempty"`
+	Hint   string           `json:"hint"`
+	Errors []hub.FieldError `json:"errors"`
 }
 
-func problemType(code hub.Code) string { return "urn:hacek:problem:" + string(code) }
+// plainProblem says no more about the kind of problem than its status does: code is what tells them apart.
+func plainProblem(status int, code hub.Code, detail, hint string, errors []hub.FieldError) problem {
+	return problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status,
+		Detail: detail, Code: code, Hint: hint, Errors: listed(errors),
+	}
+}
 
 // statusOf is the one place where a code becomes a status.
-func statusOf(code hub.Code) (status int, title string) {
+func statusOf(code hub.Code) int {
 	switch code {
 	case hub.NotJSON:
-		return http.StatusBadRequest, "The body cannot be read"
-	case hub.Invalid:
-		return http.StatusUnprocessableEntity, "A value is wrong"
-	case hub.SchemaViolated:
-		return http.StatusUnprocessableEntity, "The data violate the event type's schema"
-	case hub.NotAvailable:
-		return http.StatusUnprocessableEntity, "Not available yet"
-	case hub.SecretRequired:
-		return http.StatusUnprocessableEntity, "Give the secret again"
-	case hub.KeyReused:
-		return http.StatusUnprocessableEntity, "Idempotency-Key used with another body"
+		return http.StatusBadRequest
 	case hub.Unauthorized:
-		return http.StatusUnauthorized, "Who is calling?"
+		return http.StatusUnauthorized
 	case hub.Forbidden:
-		return http.StatusForbidden, "Not allowed"
+		return http.StatusForbidden
 	case hub.NotFound:
-		return http.StatusNotFound, "Not found"
-	case hub.Conflict:
-		return http.StatusConflict, "Conflict"
-	case hub.IDReused:
-		return http.StatusConflict, "Id used with other content"
-	case hub.InFlight:
-		return http.StatusConflict, "The same request is being worked on"
+		return http.StatusNotFound
+	case hub.Conflict, hub.IDReused, hub.InFlight:
+		return http.StatusConflict
 	case hub.PreconditionFailed:
-		return http.StatusPreconditionFailed, "Changed meanwhile"
+		return http.StatusPreconditionFailed
 	case hub.TooLarge:
-		return http.StatusRequestEntityTooLarge, "Too large"
+		return http.StatusRequestEntityTooLarge
 	case hub.UnsupportedType:
-		return http.StatusUnsupportedMediaType, "Unsupported content type"
+		return http.StatusUnsupportedMediaType
+	case hub.Invalid, hub.SchemaViolated, hub.NotAvailable, hub.SecretRequired, hub.KeyReused:
+		return http.StatusUnprocessableEntity
 	case hub.TooMany:
-		return http.StatusTooManyRequests, "Too many requests"
+		return http.StatusTooManyRequests
 	case hub.Unavailable:
-		return http.StatusServiceUnavailable, "Try again later"
+		return http.StatusServiceUnavailable
 	}
-	return http.StatusInternalServerError, "Internal error"
+	return http.StatusInternalServerError
 }
 
 // problemOf says what of an error its reader may know: everything of a *hub.Error, nothing of another.
@@ -75,13 +69,9 @@ func problemOf(err error) (p problem, known bool) {
 	case errors.Is(err, context.DeadlineExceeded):
 		e = hub.Errorf(hub.Unavailable, "this took too long and was given up").WithHint("ask for less, or try again")
 	default:
-		return problem{
-			Type: problemType("internal"), Title: "Internal error", Status: http.StatusInternalServerError,
-			Detail: "internal error", Code: "internal",
-		}, false
+		return plainProblem(http.StatusInternalServerError, "internal", "internal error", "", nil), false
 	}
-	status, title := statusOf(e.Code)
-	return problem{Type: problemType(e.Code), Title: title, Status: status, Detail: e.Detail, Code: e.Code, Hint: e.Hint, Errors: e.Fields}, true
+	return plainProblem(statusOf(e.Code), e.Code, e.Detail, e.Hint, e.Fields), true
 }
 
 // fail answers an error. One that is ours is logged under an id that the caller sees too.

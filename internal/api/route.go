@@ -120,8 +120,5 @@ func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	writeProblem(w, problem{
-		Type: problemType("method_not_allowed"), Title: "Method not allowed", Status: http.StatusMethodNotAllowed,
-		Detail: r.Method + " is not served here", Code: "method_not_allowed", Hint: "use " + strings.Join(allowed, " or "),
-	})
+	writeProblem(w, plainProblem(http.StatusMethodNotAllowed, "method_not_allowed", r.Method+" is not served here", "use "+strings.Join(allowed, " or "), nil))
 }

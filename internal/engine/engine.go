@@ -171,6 +171,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
 	others.Go(func() { e.retain(background) })
+	others.Go(func() { e.cancelOrphans(background) })
 	defer e.writes.Wait()
 	defer others.Wait()
 	defer stop()

@@ -12,7 +12,7 @@ import (
 func TestO3_PauseHoldsAndResumeKeepsOrderAndPace(t *testing.T) {
 	eachStore(t, func(s *story) {
 		r := s.receiver(200)
-		target := s.endpoint(r.URL)
+		target := s.endpoint(r.URL, func(e *hub.Endpoint) { e.Limits.Concurrency = 1 })
 		s.pause(target)
 		want := ""
 		for i := range 10 {

@@ -68,7 +68,14 @@ func (e *Engine) startReads() {
 			}
 		}
 		no, tenant, ordered := t.No, t.Tenant, t.ordered()
+		var latest time.Time
+		if !t.pulled {
+			t.pulled, latest = true, e.latest(t, now)
+		}
 		go func() {
+			if !latest.IsZero() {
+				l.err = e.Store.PullIn(e.flying, no, latest)
+			}
 			e.read(l, no, tenant, ordered, readFresh, after, known, now)
 			e.inbox.put(func() { e.inbox.loaded = append(e.inbox.loaded, l) })
 		}()
@@ -77,6 +84,9 @@ func (e *Engine) startReads() {
 
 func (e *Engine) read(l *load, no, tenant int64, ordered, readFresh bool, after int64, known int, now time.Time) {
 	ctx := e.flying
+	if l.err != nil {
+		return
+	}
 	if ordered {
 		l.rows, l.err = e.Store.InOrder(ctx, no, after, l.limit)
 	} else {
@@ -159,20 +169,20 @@ func (e *Engine) loaded(l *load) {
 		t.rest = now.Add(stuckRetry)
 		e.reread(t)
 	case l.lane != nil:
-		e.laneLoaded(l, now)
+		e.laneLoaded(l)
 	default:
 		e.targetLoaded(l, now)
 	}
 }
 
-func (e *Engine) laneLoaded(l *load, now time.Time) {
+func (e *Engine) laneLoaded(l *load) {
 	t := l.target
 	if t.lanes[l.lane.key] != l.lane {
 		return // forgotten meanwhile
 	}
 	l.lane.busy, l.lane.more = false, false
 	for i := range l.rows {
-		e.enlane(t, e.entryOf(t, l, &l.rows[i], now))
+		e.enlane(t, l.entry(&l.rows[i]))
 	}
 	if len(l.rows) == l.limit {
 		l.lane.more = true
@@ -190,7 +200,7 @@ func (e *Engine) targetLoaded(l *load, now time.Time) {
 	}
 	for i := range l.retries {
 		if !t.finished[l.retries[i].Seq] {
-			e.enqueue(t, e.entryOf(t, l, &l.retries[i], now))
+			e.enqueue(t, l.entry(&l.retries[i]))
 		}
 	}
 	if !t.ordered() {
@@ -199,13 +209,12 @@ func (e *Engine) targetLoaded(l *load, now time.Time) {
 			t.due = now
 		}
 		if !t.due.IsZero() {
-			t.due = e.pulledIn(t, t.due, now)
 			e.wakeAt(t, t.due)
 		}
 	}
 	for i := range l.rows {
 		if !t.finished[l.rows[i].Seq] {
-			e.enqueue(t, e.entryOf(t, l, &l.rows[i], now))
+			e.enqueue(t, l.entry(&l.rows[i]))
 		}
 		t.cursor = max(t.cursor, l.rows[i].Seq)
 	}
@@ -214,20 +223,16 @@ func (e *Engine) targetLoaded(l *load, now time.Time) {
 	}
 }
 
-func (e *Engine) entryOf(t *target, l *load, d *hub.Delivery, now time.Time) *entry {
-	n := &entry{delivery: *d, event: l.events[d.Event]}
-	n.delivery.DueAt = e.pulledIn(t, d.DueAt, now)
-	return n
+func (l *load) entry(d *hub.Delivery) *entry {
+	return &entry{delivery: *d, event: l.events[d.Event]}
 }
 
-// pulledIn mends a due time that no setting explains: the clock was wrong when it was written.
-func (e *Engine) pulledIn(t *target, due, now time.Time) time.Time {
+// latest is the moment after which no setting lets a retry wait. What is due later was written by a clock that was
+// wrong, and is brought forward when the target is first read.
+func (e *Engine) latest(t *target, now time.Time) time.Time {
 	longest := hub.LongestWait
 	for _, interval := range t.Endpoint.Retry.Intervals {
-		longest = max(longest, interval.D()+interval.D()/2)
+		longest = max(longest, 2*interval.D())
 	}
-	if due.After(now.Add(longest)) {
-		return now.Add(longest)
-	}
-	return due
+	return now.Add(longest)
 }

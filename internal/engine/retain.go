@@ -48,3 +48,16 @@ func clockJumped(start time.Time) bool {
 	drift := now.Round(0).Sub(start.Round(0)) - now.Sub(start)
 	return drift > time.Minute || drift < -time.Minute
 }
+
+// cancelOrphans ends what deleted targets are still owed, where a crash came between the two.
+func (e *Engine) cancelOrphans(ctx context.Context) {
+	orphans, err := e.Store.Orphans(ctx)
+	for _, no := range orphans {
+		if err == nil {
+			err = e.Store.CancelOpen(ctx, no)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		e.Log.Error("deliveries of deleted endpoints not cancelled", "err", err)
+	}
+}

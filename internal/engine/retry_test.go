@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hacek/internal/hub"
+	"hacek/internal/store"
 )
 
 func TestO2_O4_RetriesAtTheIntervalsUntilDelivered(t *testing.T) {
@@ -227,5 +228,54 @@ func TestO2_NothingTwiceWhileReadsAndOutcomesCross(t *testing.T) {
 				s.t.Errorf("%s was delivered %d times", id, times)
 			}
 		}
+	})
+}
+
+// A clock that was days ahead wrote due times that nothing explains; the right clock brings them forward.
+func TestO2_ClockThatWasWrongIsMended(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(500, 200)
+		target := s.endpoint(r.URL)
+		s.clock.Advance(30 * 24 * time.Hour)
+		s.publish("order.created", "A", n(1))
+		s.wantResults(hub.Refused)
+		s.clock.Advance(-30 * 24 * time.Hour)
+		s.restart()
+		for deadline := time.Now().Add(10 * time.Second); ; {
+			due, found, err := s.store.NextDue(context.Background(), target.No, s.clock.Now())
+			if err != nil || !found || time.Now().After(deadline) {
+				s.t.Fatalf("due %s (%v, %v), want it within two days", due, found, err)
+			}
+			if !due.After(s.clock.Now().Add(2 * hub.LongestWait)) {
+				break
+			}
+		}
+		s.clock.Advance(2 * hub.LongestWait)
+		s.wantResults(hub.Succeeded)
+	})
+}
+
+func TestO2_DeletedWhileTheHubWasDown(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(200)
+		target := s.endpoint(r.URL)
+		s.pause(target)
+		id := s.publish("order.created", "A", n(1))
+		err := s.store.Write(context.Background(), func(tx *store.Tx) error { return tx.DeleteTarget(context.Background(), target, 99) })
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.restart()
+		d := hub.DeliveryID{Event: id, Target: target.No}
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+			row, err := s.store.Delivery(context.Background(), tenant, d)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			if row.State == hub.Cancelled {
+				return
+			}
+		}
+		s.t.Fatal("what the deleted endpoint was owed is still open")
 	})
 }

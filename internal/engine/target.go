@@ -35,6 +35,7 @@ type target struct {
 	// What was recorded while a read was under way: the read may still have seen it as it was before.
 	dueMid   time.Time // the earliest retry
 	finished map[int64]bool
+	pulled   bool      // retries that were due unreasonably late were brought forward
 	settling bool      // an ordered target waits until nothing of its old plan is in memory
 	parked   int       // heads of lanes that wait for their next try
 	rest     time.Time // after a fault of ours: no start and no read before

@@ -3,7 +3,6 @@ package hub
 import (
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -152,7 +151,10 @@ func Origin(address string) (string, error) {
 		port = map[string]string{"http": "80", "https": "443"}[scheme]
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	return scheme + "://" + net.JoinHostPort(host, port), nil
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return scheme + "://" + host + ":" + port, nil
 }
 
 func hostOf(address string) string {

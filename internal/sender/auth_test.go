@@ -92,6 +92,20 @@ func TestE7_EveryKindOfAuthenticationMasked(t *testing.T) {
 	}
 }
 
+func TestE7_ASecretInsideTheDataIsMaskedToo(t *testing.T) {
+	r := newReceiver(t)
+	s, log := newSender(t)
+	c := compile(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"bearer","token":"geheim-geheim"}}`, r.URL))
+	a := send(t, s, c, newCall(`{"a":"geheim-geheim"}`))
+	nowhere(t, log, "geheim-geheim", a)
+	if a.Request.DataLen != 0 {
+		t.Error("the evidence would be put together from the data, secret included")
+	}
+	if !strings.Contains(string(r.last(t).Body), "geheim-geheim") {
+		t.Error("what is sent was changed too")
+	}
+}
+
 func TestE7_AKeyTypedIntoTheAddressIsMasked(t *testing.T) {
 	r := newReceiver(t, answers(500, ""))
 	s, log := newSender(t)
@@ -388,9 +402,9 @@ func TestE7_ClientCertificate(t *testing.T) {
 		settings["auth"] = map[string]any{"type": "none", "ca": caPEM}
 		raw, _ = json.Marshal(settings)
 		a := send(t, s, compile(t, string(raw)), newCall(order))
-		wantResult(t, a, hub.TLSFailed)
-		if !strings.Contains(a.Hint, "client certificate") {
-			t.Errorf("got %q %q", a.Error, a.Hint)
+		// With TLS 1.3 the refusal comes after the handshake, and may get lost when the server hangs up.
+		if a.Result != hub.TLSFailed && a.Result != hub.NoConnection || !strings.Contains(a.Hint, "client certificate") {
+			t.Errorf("got %s %q %q", a.Result, a.Error, a.Hint)
 		}
 		if r.count() != 3 {
 			t.Errorf("the receiver got %d calls, want 3", r.count())

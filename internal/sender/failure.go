@@ -58,8 +58,14 @@ func explain(parent context.Context, out *outgoing, got *outcome, err error, tim
 		return failure{hub.NoConnection, fmt.Sprintf("no connection to %s: %s", host, plainNetError(err)), connectHint(err)}
 	case got.phase == securing:
 		return failure{hub.TLSFailed, fmt.Sprintf("no secure connection to %s: %s", host, plainNetError(err)), "does the receiver speak https at this port?"}
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
-		return failure{hub.NoConnection, fmt.Sprintf("%s closed the connection without an answer", host), "the receiver accepted the connection and hung up; its log may say why"}
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed),
+		strings.Contains(err.Error(), "http2: client conn"): // its error has no type: the connection ended before it was ready
+		hint := "the receiver accepted the connection and hung up; its log may say why"
+		if out.secure {
+			// TLS 1.3 refuses a caller only after the handshake, and the refusal may get lost on the way.
+			hint += "; it may want a client certificate, or another one"
+		}
+		return failure{hub.NoConnection, fmt.Sprintf("%s closed the connection without an answer", host), hint}
 	}
 	return failure{hub.Garbage, fmt.Sprintf("%s did not answer as HTTP does: %s", host, visible(cut(err.Error(), 300))), "is this the address of a web server?"}
 }

@@ -219,17 +219,32 @@ func TestRule1_ATenantMayBeNarrowed(t *testing.T) {
 }
 
 func TestRule1_APolicyChangeClosesConnections(t *testing.T) {
-	r := newReceiver(t)
+	closed := make(chan struct{})
+	r := &receiver{}
+	r.Server = httptest.NewUnstartedServer(r)
+	r.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateClosed {
+			close(closed)
+		}
+	}
+	r.Start()
+	t.Cleanup(r.Close)
 	s, _ := newSender(t)
 	c := compile(t, fmt.Sprintf(`{"request":{"url":"%s"}}`, r.URL))
 	wantResult(t, send(t, s, c, newCall(order)), hub.Succeeded)
 	s.SetPolicy(Policy{})
+	select {
+	case <-closed:
+	case <-time.After(5 * time.Second):
+		t.Error("the idle connection stayed open")
+	}
 	wantResult(t, send(t, s, c, newCall(order)), hub.Blocked)
 	if r.count() != 1 {
 		t.Error("an open connection was used against the new policy")
 	}
 	s.SetPolicy(loopback())
-	wantResult(t, send(t, s, c, newCall(order)), hub.Succeeded)
+	r2 := newReceiver(t)
+	wantResult(t, send(t, s, compile(t, fmt.Sprintf(`{"request":{"url":"%s"}}`, r2.URL)), newCall(order)), hub.Succeeded)
 }
 
 func TestRule1_ProxiesOfTheEnvironmentAreIgnored(t *testing.T) {
@@ -241,6 +256,10 @@ func TestRule1_ProxiesOfTheEnvironmentAreIgnored(t *testing.T) {
 	s, _ := newSender(t)
 	s.Resolver = newNameServer(t, []string{"127.0.0.5"})
 	wantResult(t, send(t, s, compile(t, fmt.Sprintf(`{"request":{"url":"http://wms.example:%s/"}}`, port)), newCall(order)), hub.Succeeded)
+	// net/http reads the environment once a process and spares loopback, so that no call can show it.
+	if compile(t, `{"request":{"url":"https://wms.example"}}`).line(s).transport.Proxy != nil {
+		t.Error("https calls ask the environment for a proxy")
+	}
 	if proxy.count() != 0 || connections() != 1 {
 		t.Errorf("the proxy got %d calls, the receiver %d", proxy.count(), connections())
 	}

@@ -97,7 +97,7 @@ func appendBody(b, body []byte) []byte {
 		return b
 	}
 	if utf8.Valid(body) {
-		return appendShown(append(b, `,"body":`...), body)
+		return appendQuoted(append(b, `,"body":`...), body, true)
 	}
 	b = append(b, `,"body_base64":"`...)
 	b = base64.StdEncoding.AppendEncode(b, body)
@@ -126,38 +126,46 @@ func appendField(b []byte, name, value string) []byte {
 
 // appendShown appends a text as a JSON string in which nothing can move a terminal's cursor or turn the direction of
 // what follows.
-func appendShown[T string | []byte](b []byte, s T) []byte {
+func appendShown(b []byte, s string) []byte { return appendQuoted(b, s, utf8.ValidString(s)) }
+
+// appendQuoted is appendShown for a text that is known to be UTF-8, or not.
+func appendQuoted[T string | []byte](b []byte, s T, valid bool) []byte {
 	b = append(b, '"')
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
+		if plainASCII[c/64]>>(c%64)&1 == 1 || valid && c >= utf8.RuneSelf && !leadsHidden(c) {
 			i++
 			continue
 		}
-		size, r := 1, rune(c)
-		if c >= utf8.RuneSelf {
-			r, size = utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
-			if !hiddenRune(r) && (r != utf8.RuneError || size > 1) {
-				i += size
-				continue
-			}
-		}
 		b = append(b, s[from:i]...)
-		b = appendEscape(b, r)
-		i += size
 		from = i
+		if c == '"' || c == '\\' {
+			b = append(b, '\\')
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
+		i += size
+		if hiddenRune(r) || r == utf8.RuneError && size == 1 {
+			b = appendEscape(b, r)
+			from = i
+		}
 	}
 	b = append(b, s[from:]...)
 	return append(b, '"')
 }
 
+// leadsHidden tells which first bytes a hidden character beyond ASCII can have.
+func leadsHidden(c byte) bool { return c == 0xC2 || c == 0xD8 || c == 0xE2 || c == 0xEF }
+
+// plainASCII has a bit for every byte that stands for itself: printable ASCII without quote and backslash.
+var plainASCII = [4]uint64{0xFFFFFFFF00000000 &^ (1 << '"'), ^uint64(0) &^ (1<<('\\'-64) | 1<<63)}
+
 const hexDigits = "0123456789abcdef"
 
 func appendEscape(b []byte, r rune) []byte {
 	switch r {
-	case '"', '\\':
-		return append(b, '\\', byte(r))
 	case '\n':
 		return append(b, '\\', 'n')
 	case '\r':

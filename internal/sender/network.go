@@ -12,7 +12,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"hacek/internal/hub"
@@ -29,7 +28,6 @@ const (
 type network struct {
 	sender *Sender
 	policy Policy
-	closed atomic.Bool
 
 	mu    sync.Mutex
 	lines map[lineKey]*line
@@ -53,7 +51,10 @@ type tlsKey struct {
 type line struct {
 	network   *network
 	guard     *Guard
+	config    *tls.Config
 	transport *http.Transport
+	lean      leanPool
+	oldHosts  sync.Map // https addresses that chose HTTP/1.1
 }
 
 func newNetwork(s *Sender, p Policy) *network {
@@ -64,12 +65,13 @@ func (n *network) guard(tenant int64) *Guard {
 	return &Guard{Policy: n.policy, Tenant: tenant, Resolver: n.sender.Resolver}
 }
 
-func (n *network) close() {
-	n.closed.Store(true)
+// drop closes idle connections; for good when the network is replaced.
+func (n *network) drop(forGood bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, l := range n.lines {
 		l.transport.CloseIdleConnections()
+		l.lean.drop(forGood)
 	}
 }
 
@@ -100,6 +102,8 @@ func newLine(n *network, c *Compiled) *line {
 	if c.tls.client != nil {
 		config.Certificates = []tls.Certificate{*c.tls.client}
 	}
+	l.config = config.Clone()
+	l.config.ClientSessionCache = tls.NewLRUClientSessionCache(64)
 	l.transport = &http.Transport{
 		Proxy:                  nil, // what the environment names is not ours
 		DialContext:            l.guard.DialContext,
@@ -143,7 +147,25 @@ func (e *brokenAnswer) Unwrap() error { return e.cause }
 
 // exchange makes one call, without redirects, and reads the answer up to its cap.
 func (s *Sender) exchange(ctx context.Context, l *line, out *outgoing) (outcome, error) {
+	if l.leanServes(out) {
+		return l.viaLean(ctx, out)
+	}
 	return l.viaHTTP(ctx, out)
+}
+
+// leanServes tells whether the receiver speaks HTTP/1.1: always without TLS, and with it once it has chosen so. A name
+// in letters of another alphabet is left to net/http, which knows how to spell it.
+func (l *line) leanServes(out *outgoing) bool {
+	for i := range len(out.host) {
+		if out.host[i] >= 0x80 {
+			return false
+		}
+	}
+	if !out.secure {
+		return true
+	}
+	_, old := l.oldHosts.Load(out.address)
+	return old
 }
 
 // viaHTTP makes the call with net/http.
@@ -172,6 +194,9 @@ func (l *line) viaHTTP(ctx context.Context, out *outgoing) (outcome, error) {
 		return w.outcome(), err
 	}
 	w.enter(reading)
+	if out.secure && answer.ProtoMajor == 1 {
+		l.oldHosts.Store(out.address, true)
+	}
 	got := w.outcome()
 	got.answer.Status, got.answer.Headers = answer.StatusCode, answer.Header
 	if answer.StatusCode != http.StatusSwitchingProtocols { // there the "body" is the bare connection, without a deadline

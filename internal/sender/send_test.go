@@ -330,4 +330,7 @@ func TestStoppingInterrupts(t *testing.T) {
 	go func() { <-arrived; cancel() }()
 	a := s.Send(ctx, compile(t, fmt.Sprintf(`{"request":{"url":"%s"}}`, r.URL)), newCall(order))
 	wantResult(t, a, hub.Interrupted)
+	if a.Took > 5*time.Second {
+		t.Errorf("stopping waited %s for the receiver", a.Took)
+	}
 }

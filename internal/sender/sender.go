@@ -59,14 +59,14 @@ func (s *Sender) SetPolicy(p Policy) {
 	old := s.network.Swap(newNetwork(s, p))
 	s.opening.Unlock()
 	if old != nil {
-		old.close()
+		old.drop(true)
 	}
 }
 
-// Close drops the idle connections.
+// Close drops the idle connections; the next call opens new ones.
 func (s *Sender) Close() {
 	if n := s.network.Load(); n != nil {
-		n.close()
+		n.drop(false)
 	}
 }
 

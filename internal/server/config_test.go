@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -72,7 +73,8 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 				t.Fatal("it was accepted")
 			}
 			said := err.Error()
-			if e, ok := err.(*hub.Error); ok {
+			var e *hub.Error
+			if errors.As(err, &e) {
 				said += " " + e.Hint
 			}
 			for _, want := range test.wants {

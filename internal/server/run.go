@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,6 +46,7 @@ type house struct {
 	engine   *engine.Engine
 	stream   *api.Stream
 	api      *api.API
+	tenants  sync.Map // number -> id
 }
 
 // Run is the hub from start to clean stop. It returns when ctx has ended and everything is durable, or with the
@@ -238,9 +240,26 @@ func (h *house) firstKey(ctx context.Context, c Config, o Options) error {
 func (h *house) attempted(t *hub.Target, e *hub.Event, d hub.Delivery, a *hub.Attempt) {
 	id := d.ID()
 	h.log.Write(sender.Record{
+		Tenant:  h.tenant(t.Tenant),
 		Attempt: a, Event: e, EventID: e.ID.Text(hub.EventPrefix), DeliveryID: id.Text(), AttemptID: id.Attempt(a.N),
 		EndpointID: t.ID.Text(t.Prefix()), EndpointName: t.Name,
 	})
+}
+
+// tenant is a tenant's id as the outside knows it. It is asked for with every attempt, so it is read once.
+func (h *house) tenant(no int64) string {
+	if name, known := h.tenants.Load(no); known {
+		return name.(string)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	t, err := h.store.TenantByNo(ctx, no)
+	if err != nil {
+		return "" // it was deleted, or the database is busy: the line is worth more than its tenant
+	}
+	name := t.ID.Text(hub.TenantPrefix)
+	h.tenants.Store(no, name)
+	return name
 }
 
 // sending asks the engine, and takes no for an answer when it is too busy to give one.

@@ -47,7 +47,10 @@ func (s *Service) commit(ctx context.Context, action string, prev *hub.Target, t
 		case t.Deleted:
 			return tx.DeleteTarget(ctx, t, rev)
 		}
-		return tx.UpdateTarget(ctx, &t, prev.Version)
+		if err := tx.UpdateTarget(ctx, &t, prev.Version); err != nil || t.State == prev.State {
+			return err
+		}
+		return tx.SetTargetState(ctx, t)
 	})
 	if err != nil {
 		return hub.Target{}, fmt.Errorf("%s endpoint %s: %w", action, t.ID.Text(t.Prefix()), err)

@@ -71,6 +71,9 @@ func TestResumeEndsDisabledAndForgetsTheOutage(t *testing.T) {
 			Next: hub.Next{State: hub.Pending, DueAt: now, Tries: 1, Reason: "refused"}, At: now,
 			Health: &hub.Health{Failures: 40, Hard: 40, FailingSince: now},
 		})
+		for s.Backlog() > 0 {
+			o.ok(s.Write(o.ctx, func(*store.Tx) error { return nil })) // a commit of its own, so outcomes had their turn
+		}
 		o.ok(s.Write(o.ctx, func(tx *store.Tx) error {
 			return tx.ChangeState(o.ctx, o.tenant, made.No, hub.Active, hub.Disabled, "hacek", "no success for 5d", now)
 		}))

@@ -134,6 +134,15 @@ func TestRule6_TheKeyDecidesTheScheme(t *testing.T) {
 			t.Errorf("accepted %q", header)
 		}
 	}
+	shared := NewSecret()
+	var own Standard
+	if err := own.AddSecret(shared, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	relabelled := strings.Replace(string(own.AppendSignature(nil, m, now)), "v1,", "v1a,", 1)
+	if err := VerifyStandard(shared, m.ID, "1700000000", relabelled, m.Body, now); err != ErrOtherScheme {
+		t.Errorf("an HMAC that calls itself ed25519: got %v", err)
+	}
 	if err := VerifyStandard("", m.ID, "1700000000", forged, m.Body, now); err == nil {
 		t.Error("an empty secret matched")
 	}

@@ -32,8 +32,8 @@ type hot interface {
 	commit(ctx context.Context, b *batch) error
 	// found tells, after a commit of unknown outcome, which of the events are stored.
 	found(ctx context.Context, b *batch) ([]*Accept, error)
-	// idle is called between batches.
-	idle()
+	// between is called between batches, for upkeep; an error means that durability is lost.
+	between() error
 	close() error
 }
 
@@ -206,12 +206,15 @@ func (s *Store) Run(ctx context.Context) error {
 		if len(lost) > 0 {
 			lost = s.readAgain(work, lost)
 		}
+		if err := s.hot.between(); err != nil && classify(err) == fatal {
+			s.die(err)
+			continue
+		}
 		b, owners := s.take()
 		if b.size() == 0 && !s.writesWait() {
 			if ctx.Err() != nil && s.shut() {
 				return nil
 			}
-			s.hot.idle()
 			if len(lost) > 0 {
 				s.rest(ctx, pause)
 				continue
@@ -366,7 +369,7 @@ func (s *Store) commitAll(ctx context.Context, b *batch, lost *[]*batch) []*Outc
 		}
 		s.log.Error("row refused by the database", "err", err)
 		for _, a := range b.accepts {
-			a.Result = Accepted{Err: refusal(err)}
+			a.Result = Accepted{Err: refusal(a, err)}
 		}
 		// An outcome the database refuses cannot be kept for ever: it would hold up all others. The delivery stays
 		// owed and is sent again.
@@ -384,10 +387,16 @@ func (s *Store) commitAll(ctx context.Context, b *batch, lost *[]*batch) []*Outc
 	return b.outcomes
 }
 
-func refusal(err error) error {
+// refusal tells a caller why the database would not take its rows.
+func refusal(a *Accept, err error) error {
 	var known *hub.Error
-	if errors.As(err, &known) {
+	switch {
+	case errors.As(err, &known):
 		return known
+	case isConflict(err) && a.Idempotency != nil:
+		return keyTaken()
+	case isConflict(err):
+		return hub.Errorf(hub.Conflict, "the same delivery was made by somebody else at the same moment").WithHint("Look at it, and repeat the request if it is still needed.")
 	}
 	return hub.Errorf(hub.Invalid, "the database refuses this event").WithHint("Check it for characters that no text can hold.")
 }

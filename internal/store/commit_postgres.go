@@ -28,7 +28,7 @@ const commitBits = 20
 // hotTimeout ends a commit on a server that has fallen silent.
 const hotTimeout = 20 * time.Second
 
-func (h *postgresHot) idle() {}
+func (h *postgresHot) between() error { return nil }
 
 func (h *postgresHot) close() error {
 	if h.conn == nil {
@@ -101,7 +101,11 @@ func (h *postgresHot) failed(err error, committing bool) error {
 		}
 	}
 	if answered {
-		return &commitError{classify(err), err}
+		kind := classify(err)
+		if kind == away && committing {
+			kind = unknown // "terminating connection" may come after the commit itself
+		}
+		return &commitError{kind, err}
 	}
 	if _, local := errors.AsType[*pgx.ScanArgError](err); local || !h.conn.IsClosed() {
 		return &commitError{guilty, err} // an argument that cannot be written; nothing was sent

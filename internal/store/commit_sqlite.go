@@ -17,7 +17,7 @@ type sqliteHot struct {
 	takeOpen, addDone, delay, addAttempt, health        *rawStmt
 	addEvent, addDelivery, addRef, addReplay, addBlock  *rawStmt
 	addDigest, oneDigest, moveDigest, oneEvent, addIdem *rawStmt
-	keepFact                                            *rawStmt
+	keepFact, addFilter                                 *rawStmt
 
 	seq      int64 // the next number
 	reserved int64 // the durable mark: a restart begins here, so no number below is given twice
@@ -25,7 +25,7 @@ type sqliteHot struct {
 	buckets  *buckets
 	blocks   *blockMemory
 
-	commits   int // since the log was last copied back
+	copier    *copier
 	statement string
 }
 
@@ -81,6 +81,7 @@ func (h *sqliteHot) prepareAll() error {
 			FROM event
 			WHERE no = $1 AND id = $2 AND tenant_no = $3`},
 		{&h.addIdem, keepIdempotency},
+		{&h.addFilter, `INSERT INTO dedupe_filter (first, last, bits) VALUES ($1, $2, $3) ON CONFLICT (first) DO UPDATE SET last = excluded.last, bits = excluded.bits`},
 		{&h.keepFact, `
 			INSERT INTO fact (name, value)
 			VALUES ($1, $2)
@@ -116,7 +117,6 @@ func (h *sqliteHot) commit(_ context.Context, b *batch) error {
 		return &commitError{classify(err), err}
 	}
 	h.reserved = max(h.reserved, h.raised)
-	h.commits++
 	return nil
 }
 
@@ -421,8 +421,3 @@ func (h *sqliteHot) ref(e *hub.Event, value string) error {
 }
 
 func (h *sqliteHot) found(context.Context, *batch) ([]*Accept, error) { return nil, nil }
-
-func (h *sqliteHot) close() error {
-	h.r.close()
-	return nil
-}

@@ -52,18 +52,23 @@ type bloom struct {
 	added int
 }
 
-// newBloom has room for about n digests at 16 bits each.
+// Ids per line of 512 bits, so 24 bits each: about one strange id in ten thousand is taken for a known one.
+const (
+	lineIDs   = 21
+	bloomBits = 6
+)
+
 func newBloom(n int) *bloom {
 	lines := 1
-	for lines*32 < n {
+	for lines*lineIDs < n {
 		lines *= 2
 	}
 	return &bloom{lines: make([]uint64, lines*8), mask: uint64(lines - 1)}
 }
 
-func (f *bloom) full() bool { return f.added >= int(f.mask+1)*32 }
+func (f *bloom) full() bool { return f.added >= int(f.mask+1)*lineIDs }
 
-// place gives a digest's line and its six bits of nine binary digits each.
+// place gives a digest's line and six numbers of nine binary digits.
 func (f *bloom) place(d *[16]byte) (line []uint64, bits uint64) {
 	at := (binary.LittleEndian.Uint64(d[:8]) & f.mask) * 8
 	return f.lines[at : at+8], binary.LittleEndian.Uint64(d[8:])
@@ -71,7 +76,7 @@ func (f *bloom) place(d *[16]byte) (line []uint64, bits uint64) {
 
 func (f *bloom) add(d *[16]byte) {
 	line, bits := f.place(d)
-	for range 6 {
+	for range bloomBits {
 		line[bits>>6&7] |= 1 << (bits & 63)
 		bits >>= 9
 	}
@@ -80,11 +85,40 @@ func (f *bloom) add(d *[16]byte) {
 
 func (f *bloom) maybe(d *[16]byte) bool {
 	line, bits := f.place(d)
-	for range 6 {
+	for range bloomBits {
 		if line[bits>>6&7]&(1<<(bits&63)) == 0 {
 			return false
 		}
 		bits >>= 9
 	}
 	return true
+}
+
+// merge adds what another filter of the same size knows.
+func (f *bloom) merge(other *bloom) {
+	for i, word := range other.lines {
+		f.lines[i] |= word
+	}
+	f.added += other.added
+}
+
+func (f *bloom) bytes() []byte {
+	out := make([]byte, 0, len(f.lines)*8)
+	for _, word := range f.lines {
+		out = binary.LittleEndian.AppendUint64(out, word)
+	}
+	return out
+}
+
+// bloomOf reads what bytes wrote; nil when it is none.
+func bloomOf(raw []byte) *bloom {
+	lines := len(raw) / 64
+	if lines == 0 || len(raw)%64 != 0 || lines&(lines-1) != 0 {
+		return nil
+	}
+	f := &bloom{lines: make([]uint64, lines*8), mask: uint64(lines - 1), added: lines * lineIDs}
+	for i := range f.lines {
+		f.lines[i] = binary.LittleEndian.Uint64(raw[i*8:])
+	}
+	return f
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"sync"
 	"time"
@@ -9,112 +10,103 @@ import (
 	"hacek/internal/hub"
 )
 
-// A bucket is closed after a day or this many rows: random keys are cheap only while their tree is small, since
-// each one dirties a page of it.
-const bucketRows = 32 << 10
+// Caller ids and references are random keys, and a random key dirties a page of its tree. So they are kept in
+// small trees: a bucket is closed after a day or this many rows, and only the newest grows.
+const bucketRows = 4 << 10
 
-// buckets are the spans in which caller ids and references are kept. Run alone uses them, except for loaded.
+// spanIDs is how many ids one filter knows. A full one is stored, so that a start reads it instead of the ids.
+const spanIDs = 256 << 10
+
+// span is a row of buckets with the filter over their ids.
+type span struct {
+	buckets []int64 // ascending, without the newest of all
+	filter  *bloom
+	known   bool // the filter knows every id; until then all buckets are asked
+}
+
+// buckets are all that exist. Run alone uses them, except for what scanned guards.
 type buckets struct {
 	window  time.Duration
 	now     func() time.Time
 	current int64
-	digests int // in the current one
+	digests int // rows in the current one
 	refs    int
-	older   []int64 // ascending; those that ended before the window are left out at a turn
+	spans   []*span // ascending; the last one grows
 
-	filters []*bloom // together they know every digest, once the scan of what was stored has ended
-	all     bool     // the scan has ended
-	mu      sync.Mutex
-	loaded  []*bloom // what the scan found, not yet taken over
-	ready   bool
-
+	scanned struct {
+		sync.Mutex
+		ready  bool
+		filter *bloom
+	}
 	saved struct {
 		current       int64
 		digests, refs int
-		older         []int64
+		spans, last   int
 	}
 }
 
-const largestFilter = 8 << 20
+func newBuckets(window time.Duration, now func() time.Time) *buckets {
+	return &buckets{window: window, now: now, spans: []*span{{filter: newBloom(spanIDs), known: true}}}
+}
 
-// mark and back undo the counts of a batch that was rolled back.
+func (b *buckets) growing() *span { return b.spans[len(b.spans)-1] }
+
+// mark and back undo the counts of a batch that was rolled back; a filter that knows too much does no harm.
 func (b *buckets) mark() {
-	b.saved.current, b.saved.digests, b.saved.refs, b.saved.older = b.current, b.digests, b.refs, b.older
+	s := &b.saved
+	s.current, s.digests, s.refs, s.last = b.current, b.digests, b.refs, len(b.growing().buckets)
 }
 
 func (b *buckets) back() {
-	b.current, b.digests, b.refs, b.older = b.saved.current, b.saved.digests, b.saved.refs, b.saved.older
+	s := &b.saved
+	b.current, b.digests, b.refs = s.current, s.digests, s.refs
+	b.growing().buckets = b.growing().buckets[:s.last]
 }
 
 // turn begins a new bucket when the current one is old or large.
 func (b *buckets) turn() {
-	if !b.all {
-		b.mu.Lock()
-		if b.ready {
-			b.filters = append(b.loaded, b.filters...)
-			b.loaded, b.all = nil, true
-		}
-		b.mu.Unlock()
-	}
+	b.takeScanned()
 	now := b.now().UnixMilli()
 	if b.current != 0 && b.digests < bucketRows && b.refs < 2*bucketRows && now-b.current < day.Milliseconds() {
 		return
 	}
 	if b.current != 0 {
-		b.older = append(b.older, b.current)
+		b.growing().buckets = append(b.growing().buckets, b.current)
 	}
 	b.current = max(now, b.current+1)
 	b.digests, b.refs = 0, 0
-	b.forget()
 }
 
-// forget leaves out the buckets that ended before the window began.
-func (b *buckets) forget() {
-	begin := b.now().Add(-b.window).UnixMilli()
-	n := 0
-	for n < len(b.older) {
-		end := b.current
-		if n+1 < len(b.older) {
-			end = b.older[n+1]
-		}
-		if end >= begin {
-			break
-		}
-		n++
+// takeScanned takes over what load found on disk.
+func (b *buckets) takeScanned() {
+	if b.spans[0].known && b.growing().known {
+		return
 	}
-	b.older = b.older[n:]
-}
-
-func (b *buckets) maybe(d *[16]byte) bool {
-	if !b.all {
-		return true
+	b.scanned.Lock()
+	defer b.scanned.Unlock()
+	if !b.scanned.ready {
+		return
 	}
-	for _, f := range b.filters {
-		if f.maybe(d) {
-			return true
+	for _, s := range b.spans {
+		if !s.known {
+			s.filter.merge(b.scanned.filter)
+			s.known = true
 		}
 	}
-	return false
-}
-
-func (b *buckets) add(d *[16]byte) {
-	if n := len(b.filters); n == 0 || b.filters[n-1].full() {
-		size := 1 << 16
-		if n > 0 {
-			size = min(2*int(b.filters[n-1].mask+1)*32, largestFilter)
-		}
-		b.filters = append(b.filters, newBloom(size))
-	}
-	b.filters[len(b.filters)-1].add(d)
+	b.scanned.filter = nil
 }
 
 // repeated returns the event that bears the same caller id, or nil and keeps the id for this one.
 func (h *sqliteHot) repeated(e *hub.Event) (*eventRow, error) {
 	d := digest(e.Tenant, e.Source, e.CallerID)
 	b := h.buckets
-	if b.maybe(&d) {
-		for i := len(b.older) - 1; i >= 0; i-- {
-			original, err := h.lookUp(b.older[i], &d, e)
+	for i := len(b.spans) - 1; i >= 0; i-- {
+		s := b.spans[i]
+		if s.known && !s.filter.maybe(&d) {
+			continue
+		}
+		for j := len(s.buckets) - 1; j >= 0; j-- {
+			original, err := h.lookUp(s.buckets[j], &d, e)
 			if original != nil || err != nil {
 				return original, err
 			}
@@ -129,7 +121,7 @@ func (h *sqliteHot) repeated(e *hub.Event) (*eventRow, error) {
 	}
 	if h.r.changes() > 0 {
 		b.digests++
-		b.add(&d)
+		b.growing().filter.add(&d)
 		return nil, nil
 	}
 	original, err := h.lookUp(b.current, &d, e)
@@ -177,44 +169,127 @@ func (h *sqliteHot) lookUp(bucket int64, d *[16]byte, e *hub.Event) (*eventRow, 
 	return original, nil
 }
 
-// load fills the filters from what is stored, beside the work; until it is done every bucket is asked.
-func (b *buckets) load(ctx context.Context, s *Store) error {
-	const page = `
-		SELECT bucket, digest
-		FROM dedupe
-		WHERE (bucket, digest) > ($1, $2)
-		ORDER BY bucket, digest
-		LIMIT 5000`
-	var found []*bloom
-	var bucket int64
-	last := []byte{}
-	keep := &buckets{}
-	for ctx.Err() == nil {
-		rows, err := s.query(ctx, page, bucket, last)
-		if err != nil {
-			return fmt.Errorf("load event ids: %w", err)
+// sealSpan stores a full filter and begins the next span; called between batches. Should it fail, the ids are
+// read again at the next start.
+func (h *sqliteHot) sealSpan() error {
+	b := h.buckets
+	s := b.growing()
+	if !s.known || !s.filter.full() || len(s.buckets) == 0 {
+		return nil
+	}
+	begin := b.now().Add(-b.window).UnixMilli()
+	for len(b.spans) > 1 && b.spans[1].buckets[0] < begin {
+		b.spans = b.spans[1:] // ended before the window began
+	}
+	// The ids of the current bucket stand in this filter, but those that still come to it will stand in the next.
+	s.buckets = append(s.buckets, b.current)
+	next := &span{filter: newBloom(spanIDs), known: true}
+	b.spans = append(b.spans, next)
+	b.current, b.digests, b.refs = 0, 0, 0
+	st := h.addFilter
+	st.int(1, s.buckets[0])
+	st.int(2, s.buckets[len(s.buckets)-1])
+	st.blob(3, s.filter.bytes())
+	return st.run()
+}
+
+// list finds the buckets that exist, a step down the tree for each, and the stored filters.
+func (b *buckets) list(ctx context.Context, db *sql.DB) error {
+	const after = `
+		SELECT min(bucket)
+		FROM (SELECT min(bucket) AS bucket FROM dedupe WHERE bucket > $1
+			UNION ALL
+			SELECT min(bucket) FROM ref WHERE bucket > $1) AS both_kinds`
+	begin := b.now().Add(-b.window - day).UnixMilli() // a bucket is at most a day long
+	var all []int64
+	for last := begin; ; {
+		var next sql.NullInt64
+		if err := db.QueryRowContext(ctx, after, last).Scan(&next); err != nil {
+			return fmt.Errorf("list buckets: %w", err)
 		}
-		n := 0
-		for rows.Next() {
-			if err := rows.Scan(&bucket, &last); err != nil {
-				_ = rows.Close()
-				return fmt.Errorf("load event ids: %w", err)
+		if !next.Valid {
+			break
+		}
+		all, last = append(all, next.Int64), next.Int64
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	const stored = `
+		SELECT first, last, bits
+		FROM dedupe_filter
+		WHERE last > $1
+		ORDER BY first`
+	type filter struct {
+		first, last int64
+		bits        []byte
+	}
+	filters, err := collect(ctx, db, "filters", func(row rower) (f filter, err error) {
+		err = row.Scan(&f.first, &f.last, &f.bits)
+		return f, err
+	}, stored, begin)
+	if err != nil {
+		return err
+	}
+	b.current = all[len(all)-1]
+	all = all[:len(all)-1]
+	var spans []*span
+	rest := &span{filter: newBloom(spanIDs)}
+	for _, f := range filters {
+		s := &span{filter: bloomOf(f.bits), known: true}
+		var left []int64
+		for _, name := range all {
+			if name >= f.first && name <= f.last {
+				s.buckets = append(s.buckets, name)
+			} else {
+				left = append(left, name)
 			}
-			var d [16]byte
-			copy(d[:], last)
-			keep.add(&d)
-			n++
 		}
-		if err := rows.Err(); err != nil {
-			return fmt.Errorf("load event ids: %w", err)
-		}
-		if n < 5000 {
-			found = keep.filters
-			b.mu.Lock()
-			b.loaded, b.ready = found, true
-			b.mu.Unlock()
-			return nil
+		if s.filter != nil && len(s.buckets) > 0 {
+			spans, all = append(spans, s), left
 		}
 	}
-	return ctx.Err()
+	rest.buckets = all
+	b.spans = append(spans, rest)
+	const count = `
+		SELECT (SELECT count(*) FROM dedupe WHERE bucket = $1), (SELECT count(*) FROM ref WHERE bucket = $1)`
+	if err := db.QueryRowContext(ctx, count, b.current).Scan(&b.digests, &b.refs); err != nil {
+		return fmt.Errorf("count the newest bucket: %w", err)
+	}
+	return nil
+}
+
+// load fills the filter of what no stored one knows, beside the work. It is given the names before Run begins.
+func (b *buckets) load(ctx context.Context, s *Store, names []int64) error {
+	const page = `
+		SELECT digest
+		FROM dedupe
+		WHERE bucket = $1`
+	found := newBloom(spanIDs)
+	for _, name := range names {
+		ids, err := often(ctx, s, "event ids", func(row rower) (d [16]byte, err error) {
+			var raw []byte
+			err = row.Scan(&raw)
+			copy(d[:], raw)
+			return d, err
+		}, page, name)
+		if err != nil {
+			return err
+		}
+		for i := range ids {
+			found.add(&ids[i])
+		}
+	}
+	b.scanned.Lock()
+	defer b.scanned.Unlock()
+	b.scanned.filter, b.scanned.ready = found, true
+	return nil
+}
+
+// unknown are the buckets that load must read: all those of the growing span, and the newest.
+func (b *buckets) unknown() []int64 {
+	if b.growing().known {
+		return nil
+	}
+	return append(append([]int64(nil), b.growing().buckets...), b.current)
 }

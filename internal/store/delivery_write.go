@@ -85,3 +85,40 @@ func (s *Store) CancelOpen(ctx context.Context, target int64) error {
 		}
 	}
 }
+
+// Orphans lists deleted targets that are still owed something: the hub ended before it was cancelled.
+func (s *Store) Orphans(ctx context.Context) ([]int64, error) {
+	const orphans = `
+		SELECT no
+		FROM target
+		WHERE deleted_rev IS NOT NULL AND EXISTS (SELECT 1 FROM delivery WHERE target_no = no)`
+	return collect(ctx, s.db, "deleted targets", scanNo, orphans)
+}
+
+func scanNo(row rower) (no int64, err error) {
+	err = row.Scan(&no)
+	return no, err
+}
+
+// PullIn brings retries that are due later than latest forward to it: no setting explains them, so the clock was
+// wrong when they were written.
+func (s *Store) PullIn(ctx context.Context, target int64, latest time.Time) error {
+	const late = `
+		SELECT count(*)
+		FROM delivery
+		WHERE target_no = $1 AND tries > 0 AND due_at > $2`
+	read, cancel := s.read(ctx)
+	defer cancel()
+	var n int64
+	if err := s.db.QueryRowContext(read, late, target, millis(latest)).Scan(&n); err != nil || n == 0 {
+		return err
+	}
+	const pull = `
+		UPDATE delivery
+		SET due_at = $2
+		WHERE target_no = $1 AND tries > 0 AND due_at > $2`
+	return s.Write(ctx, func(tx *Tx) error {
+		_, err := tx.ExecContext(ctx, pull, target, millis(latest))
+		return err
+	})
+}

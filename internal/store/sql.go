@@ -83,9 +83,17 @@ func conflictOr(err error) error {
 
 // isConflict reports a broken UNIQUE of either database.
 func isConflict(err error) bool {
+	code := 0
+	var raw *rawError
 	var lite *sqlite.Error
-	if errors.As(err, &lite) {
-		return lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	if errors.As(err, &raw) {
+		code = raw.code
+	} else if errors.As(err, &lite) {
+		code = lite.Code()
+	}
+	switch code {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+		return true
 	}
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "23505"

@@ -13,13 +13,8 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// The log is copied back when it has grown by this many pages: beside the work first, then the rest between two
-// commits, so that it can begin anew.
-const (
-	pageSize        = 8192
-	checkpointPages = 4000
-	readers         = 4
-)
+// Readers are few and may not write.
+const readers = 4
 
 func (s *Store) openSQLite(ctx context.Context) error {
 	if s.opt.Dir == "" {
@@ -76,12 +71,15 @@ func (s *Store) openHot(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	h := &sqliteHot{s: s, r: r, blocks: newBlockMemory(), buckets: &buckets{window: s.opt.DedupeWindow, now: s.now}}
+	h := &sqliteHot{s: s, r: r, blocks: newBlockMemory(), buckets: newBuckets(s.opt.DedupeWindow, s.now)}
 	s.hot = h
-	for _, pragma := range []string{"busy_timeout = 5000", "synchronous = full", "cache_size = -32768", "wal_autocheckpoint = 0"} {
+	for _, pragma := range []string{"busy_timeout = 5000", "synchronous = full", "cache_size = -16384", "wal_autocheckpoint = 0"} {
 		if err := r.exec("PRAGMA " + pragma); err != nil {
 			return fmt.Errorf("open %s: %w", path, err)
 		}
+	}
+	if h.copier, err = openCopier(path); err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
 	}
 	if err := h.prepareAll(); err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
@@ -99,52 +97,3 @@ func (s *Store) openHot(ctx context.Context, path string) error {
 	h.reserved = h.seq
 	return h.buckets.list(ctx, s.writer)
 }
-
-// list finds the buckets that exist; a statement per bucket, each one step down the tree.
-func (b *buckets) list(ctx context.Context, db *sql.DB) error {
-	const after = `
-		SELECT min(bucket)
-		FROM (SELECT min(bucket) AS bucket FROM dedupe WHERE bucket > $1
-			UNION ALL
-			SELECT min(bucket) FROM ref WHERE bucket > $1)`
-	for last := int64(0); ; {
-		var next sql.NullInt64
-		if err := db.QueryRowContext(ctx, after, last).Scan(&next); err != nil {
-			return fmt.Errorf("list buckets: %w", err)
-		}
-		if !next.Valid {
-			break
-		}
-		if b.current != 0 {
-			b.older = append(b.older, b.current)
-		}
-		b.current, last = next.Int64, next.Int64
-	}
-	const count = `
-		SELECT (SELECT count(*) FROM dedupe WHERE bucket = $1), (SELECT count(*) FROM ref WHERE bucket = $1)`
-	if err := db.QueryRowContext(ctx, count, b.current).Scan(&b.digests, &b.refs); err != nil {
-		return fmt.Errorf("count the newest bucket: %w", err)
-	}
-	return nil
-}
-
-// background starts what works beside the committer and returns the function that ends it.
-func (s *Store) background() func() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if h, ok := s.hot.(*sqliteHot); ok {
-			if err := h.buckets.load(ctx, s); err != nil && ctx.Err() == nil {
-				s.log.Warn("event ids are looked up on disk: their filter could not be loaded", "err", err)
-			}
-		}
-	}()
-	return func() {
-		cancel()
-		<-done
-	}
-}
-
-// idle copies the log back while nobody waits.
-func (h *sqliteHot) idle() {}

@@ -18,6 +18,8 @@ type rawDB struct {
 	scratch uintptr
 	used    int
 	extra   []uintptr
+	pair    uintptr // two ints for answers
+	pages   int64   // written so far
 	all     []*rawStmt
 }
 
@@ -43,7 +45,8 @@ func openRaw(path string) (*rawDB, error) {
 	defer libc.Xfree(r.tls, name)
 	r.scratch = libc.Xmalloc(r.tls, scratchSize)
 	handle := libc.Xmalloc(r.tls, 8)
-	if r.scratch == 0 || handle == 0 {
+	r.pair = libc.Xmalloc(r.tls, 8)
+	if r.scratch == 0 || handle == 0 || r.pair == 0 {
 		return nil, fmt.Errorf("open %s: out of memory", path)
 	}
 	defer libc.Xfree(r.tls, handle)
@@ -70,6 +73,7 @@ func (r *rawDB) close() {
 		sqlite3.Xsqlite3_close_v2(r.tls, r.db)
 	}
 	libc.Xfree(r.tls, r.scratch)
+	libc.Xfree(r.tls, r.pair)
 	r.tls.Close()
 }
 
@@ -79,14 +83,26 @@ func (r *rawDB) exec(text string) error {
 	if err != nil {
 		return err
 	}
-	r.all = r.all[:len(r.all)-1]
-	defer sqlite3.Xsqlite3_finalize(r.tls, st.p)
+	defer r.finish(st)
 	for {
 		row, err := st.step()
 		if err != nil || !row {
 			return err
 		}
 	}
+}
+
+// finish drops a statement that was prepared last.
+func (r *rawDB) finish(st *rawStmt) {
+	r.all = r.all[:len(r.all)-1]
+	sqlite3.Xsqlite3_finalize(r.tls, st.p)
+}
+
+// written is how many pages this connection has ever written to the log.
+func (r *rawDB) written() int64 {
+	sqlite3.Xsqlite3_db_status(r.tls, r.db, sqlite3.SQLITE_DBSTATUS_CACHE_WRITE, r.pair, r.pair+4, 1)
+	r.pages += int64(*(*int32)(memory(r.pair)))
+	return r.pages
 }
 
 // changes is how many rows the last statement touched.

@@ -209,3 +209,6 @@ func flag(b bool) int64 {
 	}
 	return 0
 }
+
+// URL is the database it was opened with, "" for SQLite.
+func (s *Store) URL() string { return s.opt.URL }

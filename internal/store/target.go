@@ -180,8 +180,8 @@ func (tx *Tx) sealed(t *hub.Target) (string, []byte, error) {
 	return config, secrets, err
 }
 
-// UpdateTarget stores changed settings, with state, when nobody has changed them since version prev. t bears the new
-// version already, or gets the next one.
+// UpdateTarget stores changed settings when nobody has changed them since version prev. t bears the new version
+// already, or gets the next one. Its state is left alone: the hub may have changed it meanwhile.
 func (tx *Tx) UpdateTarget(ctx context.Context, t *hub.Target, prev int64) error {
 	config, secrets, err := tx.sealed(t)
 	if err != nil {
@@ -207,7 +207,7 @@ func (tx *Tx) UpdateTarget(ctx context.Context, t *hub.Target, prev int64) error
 		}
 		return hub.Errorf(hub.PreconditionFailed, "the settings have changed meanwhile").WithHint("Read them again and repeat the change.")
 	}
-	return tx.SetTargetState(ctx, *t)
+	return nil
 }
 
 // SetTargetState stores what a target does with what it is owed: one row, however much waits. Its health is left

@@ -46,6 +46,8 @@ var floors = map[string]string{
 	"receiver": ground + " store auth ingest settings",
 	"web":      ground + " store connection sender mail auth ingest settings pipeline watch feed",
 
+	"api/apitest": "",
+
 	"client":    "hub",
 	"server":    ground + " store connection sender mail auth ingest settings pipeline watch feed engine api receiver web",
 	"tour":      ground + " client server",

@@ -56,9 +56,9 @@ func (s *session) run(args ...string) string {
 	return string(text)
 }
 
-func (s *session) post(path, body string) {
+func (s *session) call(method, path, body string) string {
 	s.t.Helper()
-	request, err := http.NewRequest("POST", "http://"+s.address+path, strings.NewReader(body))
+	request, err := http.NewRequest(method, "http://"+s.address+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -69,9 +69,11 @@ func (s *session) post(path, body string) {
 		s.t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if text, _ := io.ReadAll(answer.Body); answer.StatusCode/100 != 2 {
-		s.t.Fatalf("POST %s: %s: %s", path, answer.Status, text)
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode/100 != 2 {
+		s.t.Fatalf("%s %s: %s: %s (%v)", method, path, answer.Status, text, err)
 	}
+	return string(text)
 }
 
 // A receiver that hangs keeps a clean stop waiting; a second signal ends the hub at once, and what was under way is
@@ -92,13 +94,13 @@ func TestO2_SecondSignalEndsAtOnceAndNothingIsLost(t *testing.T) {
 	}()
 	s := &session{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
 	s.start()
-	s.post("/v1/endpoints", `{"name":"slow","request":{"url":"`+receiver.URL+`"}}`)
+	s.call("POST", "/v1/endpoints", `{"name":"slow","request":{"url":"`+receiver.URL+`"}}`)
 	s.run("send", "order.created")
 	<-arrived
 	s.signal()
 	select {
-	case <-s.hub.ended:
-		t.Fatal("the hub ended with a delivery in flight after one signal")
+	case err := <-s.hub.ended:
+		t.Fatalf("the hub ended with a delivery in flight after one signal: %v", err)
 	case <-time.After(300 * time.Millisecond):
 	}
 	began := time.Now()

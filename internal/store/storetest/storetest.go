@@ -40,14 +40,14 @@ func EachOpen(t *testing.T, test func(t *testing.T, open Opener)) {
 }
 
 // SQLite returns an opener of one data directory of the test's own.
-func SQLite(t *testing.T) Opener {
+func SQLite(t testing.TB) Opener {
 	dir := t.TempDir()
 	return opener(t, func(o *store.Options) { o.Dir = dir })
 }
 
 // OnPostgres returns an opener of one database of the test's own, and skips the test, or on CI fails it, without a
 // server.
-func OnPostgres(t *testing.T) Opener {
+func OnPostgres(t testing.TB) Opener {
 	dsn := os.Getenv(Postgres)
 	if dsn == "" {
 		if os.Getenv("CI") == "true" {
@@ -62,7 +62,7 @@ func OnPostgres(t *testing.T) Opener {
 // Key seals the secrets of all tests.
 func Key() []byte { return []byte("0123456789abcdef0123456789abcdef") }
 
-func opener(t *testing.T, place func(*store.Options)) Opener {
+func opener(t testing.TB, place func(*store.Options)) Opener {
 	return func(change ...func(*store.Options)) *store.Store {
 		t.Helper()
 		o := store.Options{SecretKey: Key(), Fatal: func(err error) { t.Errorf("durability lost: %v", err) }}
@@ -80,7 +80,7 @@ func opener(t *testing.T, place func(*store.Options)) Opener {
 }
 
 // Run runs a store until the function it returns is called, or the test ends.
-func Run(t *testing.T, s *store.Store) (stop func()) {
+func Run(t testing.TB, s *store.Store) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -98,7 +98,7 @@ func Run(t *testing.T, s *store.Store) (stop func()) {
 }
 
 // database makes a database that goes with the test.
-func database(t *testing.T, dsn string) string {
+func database(t testing.TB, dsn string) string {
 	t.Helper()
 	raw := make([]byte, 8)
 	_, _ = rand.Read(raw)
@@ -113,7 +113,7 @@ func database(t *testing.T, dsn string) string {
 	return u.String()
 }
 
-func exec(t *testing.T, dsn, statement string) {
+func exec(t testing.TB, dsn, statement string) {
 	t.Helper()
 	ctx := context.Background()
 	c, err := pgx.Connect(ctx, dsn)

@@ -161,6 +161,7 @@ CREATE TABLE dedupe (
 	PRIMARY KEY (bucket, digest)
 );
 
+
 CREATE TABLE ref (
 	bucket    bigint  NOT NULL,
 	tenant_no bigint  NOT NULL,

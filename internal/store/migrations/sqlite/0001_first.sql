@@ -160,6 +160,13 @@ CREATE TABLE dedupe (
 	PRIMARY KEY (bucket, digest)
 ) WITHOUT ROWID;
 
+-- SQLite only: filters over the ids of many buckets, first to last, so that a start need not read the ids.
+CREATE TABLE dedupe_filter (
+	first INTEGER PRIMARY KEY,
+	last  INTEGER NOT NULL,
+	bits  BLOB    NOT NULL
+);
+
 CREATE TABLE ref (
 	bucket    INTEGER NOT NULL,
 	tenant_no INTEGER NOT NULL,

@@ -1,0 +1,47 @@
+package api_test
+
+import (
+	"testing"
+
+	"hacek/internal/hub"
+)
+
+func TestADeliveryWithItsAttempts(t *testing.T) {
+	each(t, func(h *testHub) {
+		endpoint := h.endpoint(`,"name":"A"`)
+		event := h.publish(`{"type":"a","key":"K7","data":{"a":1}}`)
+		id := h.get("/v1/deliveries?key=K7&since=2020-01-01T00:00:00Z&until=2100-01-01T00:00:00Z&order=asc&limit=5").want(200).
+			is("data.0.state", "pending").is("data.0.event.id", event).is("data.0.target.id", endpoint).text("data.0.id")
+		h.deliver(event, hub.Refused, 500)
+		read := h.get("/v1/deliveries/"+id).want(200).is("state", "failed").is("tries", "1")
+		read.is("attempts.0.result", "refused").is("attempts.0.response.status", "500").is("attempts.0.timing.total", "12").
+			is("attempts.0.peer.address", "127.0.0.1:9").is("attempts.0.response.body_base64", "xZkA").is("attempts.0.request.body", `{"a":1}`)
+		h.get("/v1/deliveries?state=failed&target=A").want(200).is("data.0.id", id)
+		h.get("/v1/deliveries?state=delivered").want(200).is("data", "[]")
+		h.get("/v1/deliveries?state=lost").problem(422, hub.Invalid, "lost")
+		h.get("/v1/deliveries/dlv_nobody").problem(404, hub.NotFound)
+
+		again := h.post("/v1/deliveries/"+id+"/retry", "").want(202).is("state", "pending").text("id")
+		if again == id {
+			t.Error("a failed delivery that is tried again must be a new one")
+		}
+		h.post("/v1/deliveries/"+again+"/retry", "{}").want(202).is("id", again)
+		h.post("/v1/deliveries/"+again+"/cancel", "").want(200).is("state", "cancelled")
+		h.post("/v1/deliveries/"+again+"/cancel", "").want(409)
+		h.post("/v1/deliveries/"+again+"/cancel", `{"why":"?"}`).problem(422, hub.Invalid)
+	})
+}
+
+func TestResendMakesANewEventForOneTarget(t *testing.T) {
+	each(t, func(h *testHub) {
+		h.endpoint(`,"name":"A"`)
+		h.endpoint(`,"name":"B"`)
+		event := h.publish(`{"type":"a","key":"K7","data":{"total":"1,5"}}`)
+		id := h.get("/v1/deliveries?event=" + event + "&target=A").want(200).text("data.0.id")
+		sent := h.post("/v1/deliveries/"+id+"/resend", `{"data":{"total": 1.50}}`).want(202).is("deliveries", "1")
+		h.get("/v1/events/"+sent.text("id")).want(200).is("parent_id", event).is("data.total", "1.50").is("key", "K7")
+		h.get("/v1/deliveries?event="+sent.text("id")).want(200).is("data.0.target.name", "A").is("next_cursor", "")
+		h.get("/v1/audit").want(200).is("data.0.action", "resent").is("data.0.object", id)
+		h.post("/v1/deliveries/"+id+"/resend", `{}`).problem(422, hub.Invalid, "/data")
+	})
+}

@@ -1,0 +1,253 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"hacek/internal/hub"
+)
+
+// everything sets each setting of an endpoint that works.
+const everything = `{"name":"Sklad - WMS","uid":"wms-1","active":true,
+ "subscription":{"event_types":["order.*"],"sources":["api"],"channels":[],"condition":"num(data.total) > 100.0"},
+ "request":{"method":"PUT","url":"URL/in/#order.id#?mail=#customer.email#","query":{"hook":"#endpoint.name#"},"headers":{"X-Shop":"#account.eshopId#"},
+   "payload":"standard","body":null,"content_type":"application/json","charset":"utf-8","fields":["order.id"],"table":"orders","attributes":{"mandant":"01"},
+   "missing":"empty","timeout":"15s","compress":false},
+ "auth":{"type":"bearer","token":"planted-bearer-token"},
+ "signature":{"schemes":["standard-webhooks","hmac"],"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+   "hmac":[{"header":"X-Sign","algorithm":"sha256","encoding":"hex","prefix":"sha256=","signed":"#body#","secret":"planted-hmac-secret-0123456789"}]},
+ "retry":{"intervals":["5s","5m","30m"],"jitter":0.1},
+ "success":{"status":["2xx"],"condition":"response.json.ok == true","final":[{"status":["404"],"condition":"response.body == 'x'"}]},
+ "order":{"by":"key","stuck":{"set_aside_after":3}},
+ "limits":{"rate":"5/s","concurrency":4},
+ "notify":{"failing":[],"disabled":[],"recovered":[],"after_failures":3},"disable_after":"5d","description":"Warehouse","labels":{"team":"a"}}`
+
+const signingSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+func (h *testHub) everything() string { return strings.ReplaceAll(everything, "URL", h.receiver.url) }
+
+func TestC1_AnEndpointFromCreationToRemoval(t *testing.T) {
+	each(t, func(h *testHub) {
+		made := h.post("/v1/endpoints", h.everything()).want(201).is("signature.secret", signingSecret).is("state", "active").is("waiting", "0")
+		id := made.text("id")
+		tag := made.header.Get("ETag")
+		if tag == "" {
+			t.Error("no ETag")
+		}
+		for _, ref := range []string{id, "wms-1", url.PathEscape("Sklad - WMS")} {
+			h.get("/v1/endpoints/"+ref).want(200).is("id", id).is("signature.secret", hub.Masked).is("auth.token", hub.Masked).is("request.timeout", "15s")
+		}
+		h.get("/v1/endpoints?limit=1").want(200).is("data.0.id", id)
+		h.get("/v1/endpoints/"+id+"/secret").want(200).is("secret", signingSecret)
+
+		// What was read can be put back: read-only members are ignored, *** keeps secrets.
+		read := h.get("/v1/endpoints/" + id).want(200)
+		h.call("PUT", "/v1/endpoints/"+id, string(read.body), "If-Match", tag).want(200)
+		h.get("/v1/endpoints/"+id+"/secret").want(200).is("secret", signingSecret)
+		h.call("PATCH", "/v1/endpoints/"+id, `{"description":"new","labels":null,"limits":{"rate":null}}`).want(200).is("description", "new").is("limits.rate", "").is("limits.concurrency", "4")
+		h.call("PATCH", "/v1/endpoints/"+id, `{"description":"newer"}`, "Content-Type", "application/merge-patch+json").want(200)
+		h.call("PATCH", "/v1/endpoints/"+id, `{"description":"late"}`, "If-Match", tag).problem(412, hub.PreconditionFailed)
+		h.call("DELETE", "/v1/endpoints/"+id, "", "If-Match", tag).problem(412, hub.PreconditionFailed)
+		h.call("DELETE", "/v1/endpoints/"+id, "").want(204)
+		h.get("/v1/endpoints/"+id).problem(404, hub.NotFound)
+
+		h.call("PUT", "/v1/endpoints/fresh-uid", `{"request":{"url":"`+h.receiver.url+`"}}`).want(201).is("uid", "fresh-uid")
+	})
+}
+
+func TestO3_PauseHoldsAndResumeGoesOn(t *testing.T) {
+	each(t, func(h *testHub) {
+		id := h.endpoint(`,"name":"A"`)
+		h.post("/v1/endpoints/"+id+"/pause", `{"why":"stocktaking"}`).want(200).is("state", "paused").is("state_reason.why", "stocktaking")
+		event := h.publish(`{"type":"a","data":1}`)
+		h.get("/v1/deliveries?event="+event+"&state=held").want(200).is("data.0.state", "held")
+		if n := h.get("/v1/deliveries?event=" + event + "&state=pending,failed").want(200).count("data"); n != 0 {
+			t.Errorf("a held delivery was shown as pending")
+		}
+		h.get("/v1/events/"+event+"/fates").want(200).is("data.0.outcome", "held")
+		h.get("/v1/endpoints/"+id).want(200).is("waiting", "1")
+		h.post("/v1/endpoints/"+id+"/resume", `{"rate":"5/s"}`).want(200).is("state", "active")
+		h.post("/v1/endpoints/"+id+"/resume", `{"rate":"fast"}`).problem(422, hub.Invalid, "/rate")
+		h.get("/v1/endpoints/"+id+"/stats?since=2020-01-01T00:00:00Z").want(200).is("waiting", "1")
+	})
+}
+
+func TestC4_TestAndPreview(t *testing.T) {
+	each(t, func(h *testHub) {
+		id := h.post("/v1/endpoints", strings.Replace(h.everything(), `"headers":{"X-Shop":"#account.eshopId#"}`, `"headers":{}`, 1)).want(201).text("id")
+		data := `{"order":{"id":"2018/57"},"customer":{"email":"a@b.cz"},"total":"250.00"}`
+		h.post("/v1/endpoints/"+id+"/test", `{"event_type":null,"event":null,"data":`+data+`}`).want(200).is("result", "succeeded").is("response.status", "200")
+		if len(h.receiver.got) != 1 || !strings.HasPrefix(h.receiver.got[0], "PUT /in/2018%2F57?") {
+			t.Errorf("the receiver got %q", h.receiver.got)
+		}
+		h.post("/v1/endpoints/"+id+"/preview", `{"event_type":"order.created","data":`+data+`}`).want(200).is("method", "PUT").is("matched", "true")
+		event := h.publish(`{"type":"order.created","data":` + data + `}`)
+		h.post("/v1/endpoints/"+id+"/preview", `{"event":"`+event+`"}`).want(200).is("matched", "true")
+		h.post("/v1/endpoints/"+id+"/preview", `{"event_type":"order.created","data":{"total":"1"}}`).want(200)
+		h.post("/v1/endpoints/preview", `{"endpoint":{"request":{"url":"https://x.example/#a#"},"subscription":{"condition":"data.a == '2'"}},"event_type":null,"event":null,"data":{"a":"1"}}`).want(200).
+			is("url", "https://x.example/1").is("matched", "false")
+		h.post("/v1/endpoints/preview", `{"endpoint":{"request":{"url":"https://#a#/"}},"data":{"a":"1"}}`).problem(422, hub.Invalid, "/endpoint/request/url")
+		for _, secret := range []string{"planted-bearer-token", "planted-hmac-secret"} {
+			for _, r := range []reply{h.get("/v1/endpoints/" + id), h.post("/v1/endpoints/"+id+"/preview", `{"data":`+data+`}`), h.get("/v1/audit")} {
+				if strings.Contains(string(r.body), secret) {
+					t.Errorf("%s shows %s", r.call, secret)
+				}
+			}
+		}
+	})
+}
+
+func TestTheSigningSecretIsRotated(t *testing.T) {
+	each(t, func(h *testHub) {
+		id := h.endpoint("")
+		before := h.get("/v1/endpoints/" + id + "/secret").want(200).text("secret")
+		after := h.post("/v1/endpoints/"+id+"/rotate-secret", `{"secret":null,"overlap":"1h"}`).want(200).text("signature.secret")
+		if after == before || !strings.HasPrefix(after, "whsec_") {
+			t.Errorf("secret went from %s to %s", before, after)
+		}
+		h.post("/v1/endpoints/"+id+"/rotate-secret", `{"secret":"`+signingSecret+`"}`).want(200).is("signature.secret", signingSecret)
+		h.post("/v1/endpoints/"+id+"/rotate-secret", `{"secret":"whsec_c2hvcnQ="}`).want(422)
+	})
+}
+
+func TestWrongSettingsAreNamed(t *testing.T) {
+	each(t, func(h *testHub) {
+		at := func(member string) string { return `{"request":{"url":"https://x.example/"},` + member + `}` }
+		for _, c := range []struct {
+			body string
+			code hub.Code
+			want []string
+		}{
+			{`{}`, hub.Invalid, []string{"/request"}},
+			{`{"request":{}}`, hub.Invalid, []string{"/request/url"}},
+			{`{"request":{"url":7},"naem":"x","retry":{"jiter":1}}`, hub.Invalid, []string{"/request/url", "/naem", `did you mean \"name\"`, "/retry/jiter"}},
+			{`{"request":{"url":"ftp://x.example/"}}`, hub.Invalid, []string{"/request/url"}},
+			{`{"request":{"url":"https://user:pw@x.example/"}}`, hub.Invalid, []string{"/request/url"}},
+			{`{"request":{"url":"https://#shop#.example/"}}`, hub.Invalid, []string{"/request/url"}},
+			{`{"request":{"url":"not a url"}}`, hub.Invalid, []string{"/request/url"}},
+			{at(`"subscription":{"condition":"data.total >"}`), hub.Invalid, []string{"/subscription/condition"}},
+			{at(`"retry":{"intervals":["0s"]}`), hub.Invalid, []string{"/retry/intervals/0"}},
+			{at(`"retry":{"intervals":["365d"]}`), hub.Invalid, []string{"/retry/intervals/0"}},
+			{at(`"retry":{"intervals":["soon"]}`), hub.Invalid, []string{"soon"}},
+			{at(`"retry":{"jitter":2}`), hub.Invalid, []string{"/retry/jitter"}},
+			{at(`"limits":{"rate":"5/x"}`), hub.Invalid, []string{"5/x"}},
+			{at(`"limits":{"concurrency":0}`), hub.Invalid, []string{"/limits/concurrency"}},
+			{at(`"signature":{"secret":"short"}`), hub.Invalid, []string{"/signature/secret"}},
+			{at(`"signature":{"schemes":["md5"]}`), hub.Invalid, []string{"/signature/schemes/0"}},
+			{at(`"order":{"by":"size"}`), hub.Invalid, []string{"/order/by"}},
+			{at(`"order":{"by":"key","stuck":"never"}`), hub.Invalid, []string{"/order/stuck"}},
+			{at(`"subscription":{"event_types":["*.created"]}`), hub.Invalid, []string{"/subscription/event_types/0"}},
+			{at(`"preset":"shoptet"`), hub.NotAvailable, []string{"/preset"}},
+			{at(`"coalesce":{"window":"1m"}`), hub.NotAvailable, []string{"/coalesce"}},
+			{at(`"batch":{"size":10}`), hub.NotAvailable, []string{"/batch"}},
+			{at(`"window":{"days":[1]}`), hub.NotAvailable, []string{"/window"}},
+			{at(`"expires_after":"1h"`), hub.NotAvailable, []string{"/expires_after"}},
+			{at(`"notify":{"failing":["a@b.cz"]}`), hub.NotAvailable, []string{"/notify/failing"}},
+			{`{"request":{"url":"https://x.example/","headers":{"Host":"y"}}}`, hub.Invalid, []string{"/request/headers/Host"}},
+			{`{"request":{"url":"https://x.example/","headers":{"X":"a\r\nb"}}}`, hub.Invalid, []string{"/request/headers/X"}},
+		} {
+			h.post("/v1/endpoints", c.body).problem(422, c.code, c.want...)
+		}
+		if n := h.get("/v1/endpoints").want(200).count("data"); n != 0 {
+			t.Errorf("%d refused endpoints were stored", n)
+		}
+	})
+}
+
+// Every way to show who we are is taken, and none of its secrets is shown again.
+func TestE7_EveryKindOfAuthIsTakenAndMasked(t *testing.T) {
+	each(t, func(h *testHub) {
+		for i, given := range []string{
+			`{"type":"none"}`,
+			`{"type":"basic","username":"u","password":"planted-0-secret","header":"Proxy-Login"}`,
+			`{"type":"api_key","in":"query","name":"key","value":"planted-1-secret"}`,
+			`{"type":"oauth2","token_url":"https://id.example/token","client_id":"c","client_secret":"planted-2-secret","scopes":["a"]}`,
+			`{"type":"exchange","request":{"method":"POST","url":"https://id.example/x","headers":{"X-K":"planted-3-secret"},"body":"planted-4-secret","content_type":"text/plain"},"token_path":"a.t","expires_path":"a.e","header":"X-Token: #token#"}`,
+		} {
+			r := h.post("/v1/endpoints", fmt.Sprintf(`{"name":"a%d","request":{"url":"https://x.example/"},"auth":%s}`, i, given))
+			if r.status != 201 {
+				t.Errorf("%s: %s", given, r.body)
+				continue
+			}
+			if strings.Contains(string(h.get("/v1/endpoints/"+r.text("id")).body)+string(r.body), "planted") {
+				t.Errorf("%s is shown", given)
+			}
+		}
+		// A certificate that is none is refused without being shown.
+		r := h.post("/v1/endpoints", `{"request":{"url":"https://x.example/"},"auth":{"type":"client_certificate","certificate":"c","key":"planted-5-secret","ca":"x"}}`).want(422)
+		if strings.Contains(string(r.body), "planted") {
+			t.Errorf("the key is shown: %s", r.body)
+		}
+		r = h.post("/v1/endpoints", `{"request":{"url":"https://x.example/"},"signature":{"schemes":["ed25519"],"private_key":"planted-6-secret"}}`).want(422)
+		if strings.Contains(string(r.body), "planted") {
+			t.Errorf("the key is shown: %s", r.body)
+		}
+	})
+}
+
+func TestABacklogGoesNowhereElseUnasked(t *testing.T) {
+	each(t, func(h *testHub) {
+		id := h.endpoint("")
+		h.publish(`{"type":"a","data":1}`)
+		moved := `{"request":{"url":"https://elsewhere.example/"}}`
+		h.call("PATCH", "/v1/endpoints/"+id, moved).want(409)
+		h.call("PATCH", "/v1/endpoints/"+id+"?confirm=backlog", moved).want(200)
+		h.call("PUT", "/v1/endpoints/"+id+"?confirm=backlog", `{"request":{"url":"https://third.example/"}}`).want(200)
+	})
+}
+
+func TestReplayOfASpan(t *testing.T) {
+	each(t, func(h *testHub) {
+		id := h.endpoint(`,"name":"A"`)
+		other := h.endpoint(`,"name":"B","subscription":{"event_types":["none"]}`)
+		event := h.publish(`{"type":"a","data":1}`)
+		h.deliver(event, hub.Refused, 500)
+		span := `"since":"2020-01-01T00:00:00Z","until":"2100-01-01T00:00:00Z","outcomes":["failed"],"event_types":["a"]`
+		h.post("/v1/endpoints/"+id+"/replay", `{`+span+`,"dry_run":true}`).want(202).is("total", "1").is("state", "counted").is("id", "")
+		r := h.post("/v1/endpoints/"+id+"/replay", `{`+span+`,"rate":"5/s","to":"`+other+`"}`).want(202)
+		h.get("/v1/replays/"+r.text("id")).want(200).is("total", "1")
+		h.post("/v1/endpoints/"+id+"/replay", `{}`).problem(422, hub.Invalid, "/since")
+		h.post("/v1/endpoints/"+id+"/replay", `{"since":"2026-01-01T00:00:00Z","until":"2020-01-01T00:00:00Z"}`).problem(422, hub.Invalid, "/until")
+		h.get("/v1/replays/rpl_nobody").problem(404, hub.NotFound)
+	})
+}
+
+func TestAConditionIsCheckedOnTheLastEvents(t *testing.T) {
+	each(t, func(h *testHub) {
+		h.publish(`{"type":"a","key":"K1","data":{"total":"80"}}`)
+		h.publish(`{"type":"a","data":{"total":"120"}}`)
+		h.post("/v1/conditions/check", `{"condition":"num(data.total) > 100.0","event_type":"a"}`).want(200).is("matched", "1").is("of", "2").is("failed", "0")
+		h.post("/v1/conditions/check", `{"condition":"nonsense("}`).problem(422, hub.Invalid, "/condition")
+	})
+}
+
+func TestReadOnlyMembersAreIgnored(t *testing.T) {
+	each(t, func(h *testHub) {
+		id := h.endpoint(`,"id":"ep_mine","created_at":"garbage","waiting":"many","signature":{"public_key":7}`)
+		if id == "ep_mine" {
+			t.Error("the caller chose the id")
+		}
+		h.call("PATCH", "/v1/endpoints/"+id, `{"id":7,"state":"paused","failures_in_a_row":-1,"description":"x"}`).want(200).is("state", "active").is("description", "x")
+		h.call("PATCH", "/v1/tenants/default", `{"id":7,"name":"N"}`).want(200).is("name", "N")
+	})
+}
+
+func TestDefaultsAreShown(t *testing.T) {
+	each(t, func(h *testHub) {
+		id := h.endpoint("")
+		r := h.get("/v1/endpoints/" + id).want(200)
+		for path, want := range map[string]string{
+			"active": "true", "request.payload": "standard", "request.timeout": "15s", "request.missing": "empty", "auth.type": "none",
+			"signature.schemes": `["standard-webhooks"]`, "retry.intervals.0": "5s", "success.status": `["2xx"]`, "order.by": "none",
+			"order.stuck": "wait", "limits.concurrency": "8", "disable_after": "5d", "subscription.event_types": "[]",
+		} {
+			r.is(path, want)
+		}
+		if !json.Valid(r.body) {
+			t.Errorf("not JSON: %s", r.body)
+		}
+	})
+}

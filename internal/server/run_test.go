@@ -1,0 +1,194 @@
+package server
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"hacek/internal/client"
+	"hacek/internal/hub"
+)
+
+// started is a hub inside the test's process.
+type started struct {
+	t    *testing.T
+	base string
+	key  string // the first key, "" when none was made
+	stop func() error
+}
+
+func start(t *testing.T, c Config) *started {
+	t.Helper()
+	c.Listen = "127.0.0.1:0"
+	s := &started{t: t}
+	ctx, cancel := context.WithCancel(t.Context())
+	listening, ended := make(chan net.Addr, 1), make(chan error, 1)
+	go func() {
+		ended <- Run(ctx, c, Options{
+			Log: slog.New(slog.DiscardHandler), Version: "test",
+			FirstKey:  func(key string) { s.key = key },
+			Listening: func(at net.Addr) { listening <- at },
+			Fatal:     func(err error) { t.Errorf("fatal: %v", err) },
+		})
+	}()
+	select {
+	case at := <-listening:
+		s.base = "http://" + at.String()
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	s.stop = func() error { cancel(); return <-ended }
+	return s
+}
+
+func config(t *testing.T) Config {
+	t.Helper()
+	c, err := Load(Layers{Flags: map[string]string{"data": filepath.Join(t.TempDir(), "data")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (s *started) client(key string) *client.Client {
+	// Connections of its own, so that none is left over when the hub has stopped.
+	transport := &http.Transport{}
+	s.t.Cleanup(transport.CloseIdleConnections)
+	return &client.Client{Base: s.base, Key: hub.NewSecret(key), HTTP: &http.Client{Transport: transport}}
+}
+
+func TestFirstStartMakesOneKeyAndStopLeavesNothingBehind(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	c := config(t)
+	s := start(t, c)
+	if !strings.HasPrefix(s.key, "hk_") {
+		t.Fatalf("the first start made the key %q", s.key)
+	}
+	first := s.key
+	caller := s.client(first)
+	if err := caller.Do(t.Context(), "POST", "/v1/events", []byte(`{"type":"order.created","data":{}}`), nil); err != nil {
+		t.Fatal(err)
+	}
+	watching, cut := make(chan bool), make(chan error, 1)
+	go func() {
+		cut <- caller.Stream(t.Context(), "", func() error { close(watching); return nil }, func(client.Message) error { return nil })
+	}()
+	<-watching
+	began := time.Now()
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("a watcher kept the hub from stopping for %s", took)
+	}
+	if err := <-cut; hub.CodeOf(err) != client.Unreachable {
+		t.Errorf("the watcher's stream ended with %v", err)
+	}
+
+	s = start(t, c)
+	if s.key != "" {
+		t.Error("the second start made another key")
+	}
+	var list struct{ Data []struct{ Type string } }
+	if err := s.client(first).Do(t.Context(), "GET", "/v1/events", nil, &list); err != nil || len(list.Data) != 1 {
+		t.Errorf("after the restart: %v, %v", list, err)
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRule11_RequestsAreCappedBeforeTheyAreRead(t *testing.T) {
+	c := config(t)
+	c.MaxData = 1 << 10
+	s := start(t, c)
+	caller := s.client(s.key)
+	event := func(n int) []byte {
+		return []byte(`{"type":"order.created","data":"` + strings.Repeat("x", n-2) + `"}`)
+	}
+	if err := caller.Do(t.Context(), "POST", "/v1/events", event(1<<10), nil); err != nil {
+		t.Errorf("data of the largest size: %v", err)
+	}
+	for _, n := range []int{1<<10 + 1, 4 << 20} {
+		if err := caller.Do(t.Context(), "POST", "/v1/events", event(n), nil); hub.CodeOf(err) != hub.TooLarge {
+			t.Errorf("%d bytes of data: %v", n, err)
+		}
+	}
+	request, err := http.NewRequest("GET", s.base+"/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Large", strings.Repeat("x", 2*maxHeader))
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("%d bytes of headers: %s", 2*maxHeader, answer.Status)
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Everything that is set up counts again after a restart, before the first event: endpoint, condition, event type.
+func TestRestartKnowsEverythingThatIsSetUp(t *testing.T) {
+	got := make(chan string, 8)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- string(body)
+	}))
+	defer receiver.Close()
+	c := config(t)
+	c.AllowPrivate = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	s := start(t, c)
+	key := s.key
+	caller := s.client(key)
+	for path, body := range map[string]string{
+		"/v1/endpoints":             `{"name":"Sklad","request":{"url":"` + receiver.URL + `"},"subscription":{"condition":"data.order.code != \"2\""}}`,
+		"/v1/packs/shoptet/install": ``,
+	} {
+		if err := caller.Do(t.Context(), "POST", path, []byte(body), nil); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, c)
+	caller = s.client(key)
+	var answer struct {
+		Key        string
+		Deliveries int
+	}
+	for code, deliveries := range map[string]int{"1": 1, "2": 0} {
+		if err := caller.Do(t.Context(), "POST", "/v1/events", []byte(`{"type":"order.created","data":{"order":{"code":"`+code+`"}}}`), &answer); err != nil {
+			t.Fatal(err)
+		}
+		if answer.Key != code || answer.Deliveries != deliveries {
+			t.Errorf("order %s: key %q and %d deliveries, want %d", code, answer.Key, answer.Deliveries, deliveries)
+		}
+	}
+	select {
+	case body := <-got:
+		if !strings.Contains(body, `"key":"1"`) {
+			t.Errorf("got %s", body)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("nothing was delivered")
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
