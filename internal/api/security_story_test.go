@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -147,6 +148,42 @@ func TestNoOperationWithoutAKeyAndRole(t *testing.T) {
 			t.Errorf("only %d reading operations were seen", reads)
 		}
 		h.as("", "").get("/v1/endpoints", "Authorization", "Basic x").problem(401, hub.Unauthorized)
+	})
+}
+
+func TestATenantsAdministratorIsNotTheInstallations(t *testing.T) {
+	each(t, func(h *testHub) {
+		h.post("/v1/tenants", `{"uid":"acme","name":"Acme"}`).want(201)
+		key := h.as(adminKey, "acme").post("/v1/keys", `{"name":"boss","role":"administrator"}`).want(201).text("key")
+		boss := h.as(key, "")
+		boss.get("/v1/event-types").want(200)
+		boss.get("/v1/keys").want(200)
+		boss.call("PUT", "/v1/event-types/a", `{}`).problem(403, hub.Forbidden)
+		boss.get("/v1/tenants").problem(403, hub.Forbidden)
+		boss.get("/metrics").problem(403, hub.Forbidden)
+		boss.post("/v1/tenants", `{"name":"Mine"}`).problem(403, hub.Forbidden)
+		if r := h.as(key, "default").get("/v1/endpoints"); r.status/100 != 4 {
+			t.Errorf("acting for another tenant was answered %d", r.status)
+		}
+	})
+}
+
+// A body that does not say how long it is, is counted while it comes.
+func TestALongBodyInPiecesIsRefused(t *testing.T) {
+	each(t, func(h *testHub) {
+		request, err := http.NewRequestWithContext(t.Context(), "POST", h.url+"/v1/endpoints", io.MultiReader(strings.NewReader(`{"description":"`), strings.NewReader(strings.Repeat("x", 2<<20)+`"}`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+h.key)
+		response, err := h.client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if response.StatusCode != 413 {
+			t.Errorf("answered %d, want 413", response.StatusCode)
+		}
 	})
 }
 

@@ -120,10 +120,10 @@ func (l *line) viaLean(ctx context.Context, out *outgoing) (outcome, error) {
 	}
 	start := time.Now()
 	if c := l.lean.take(key); c != nil {
-		got, err, fresh := l.speak(ctx, c, key, out, start)
+		got, err, untouched := l.speak(ctx, c, key, out, start)
 		// The receiver may have closed the idle connection just now. Nothing came back, so it is tried once on a new
 		// one; the ids are the same.
-		if err == nil || !fresh || ctx.Err() != nil {
+		if err == nil || !untouched || ctx.Err() != nil {
 			return got, err
 		}
 	}
@@ -195,7 +195,7 @@ func (l *line) speak(ctx context.Context, c *leanConn, key string, out *outgoing
 		return got, err, false
 	}
 	_, writeErr := c.conn.Write(c.w)
-	if writeErr == nil && len(c.w)-len(out.body) > 0 && len(out.body) > maxWriteBuffer {
+	if writeErr == nil && len(out.body) > maxWriteBuffer {
 		_, writeErr = c.conn.Write(out.body)
 	}
 	if cap(c.w) > 2*maxWriteBuffer {

@@ -2,10 +2,12 @@ package sender
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -63,6 +65,40 @@ func TestC3_ChosenFieldsAttributesAndTheBareFact(t *testing.T) {
 		if got := string(r.last(t).Body); !strings.HasSuffix(got, c.want) || !json.Valid([]byte(got)) {
 			t.Errorf("%s: got %s, want ...%s", c.request, got, c.want)
 		}
+	}
+}
+
+func TestC3_LargeAndSmallBodiesOnOneConnection(t *testing.T) {
+	r := newReceiver(t)
+	s, _ := newSender(t)
+	c := compile(t, fmt.Sprintf(`{"request":{"url":"%s"}}`, r.URL))
+	for _, size := range []int{10, maxWriteBuffer - 300, maxWriteBuffer, maxWriteBuffer + 1, 1 << 20, 10} {
+		data := `"` + strings.Repeat("x", size) + `"`
+		wantResult(t, send(t, s, c, newCall(data)), hub.Succeeded)
+		if got := string(r.last(t).Body); !strings.HasSuffix(got, `"data":`+data+`}`) {
+			t.Errorf("%d bytes: %d arrived", size, len(got))
+		}
+	}
+}
+
+func TestO6_CompressedBodiesAreSignedAsSent(t *testing.T) {
+	r := newReceiver(t)
+	s, _ := newSender(t)
+	secret := signature.NewSecret()
+	c := compile(t, fmt.Sprintf(`{"request":{"url":"%s","compress":true},"signature":{"secret":"%s"}}`, r.URL, secret))
+	wantResult(t, send(t, s, c, newCall(order)), hub.Succeeded)
+	got := r.last(t)
+	z, err := gzip.NewReader(bytes.NewReader(got.Body))
+	if err != nil || got.Header.Get("Content-Encoding") != "gzip" {
+		t.Fatalf("%v, %v", err, got.Header)
+	}
+	plain, err := io.ReadAll(z)
+	if err != nil || !strings.HasSuffix(string(plain), `"data":`+order+`}`) {
+		t.Errorf("got %s, %v", plain, err)
+	}
+	h := got.Header
+	if err := signature.VerifyStandard(secret, h.Get("webhook-id"), h.Get("webhook-timestamp"), h.Get("webhook-signature"), got.Body, time.Now()); err != nil {
+		t.Error(err)
 	}
 }
 

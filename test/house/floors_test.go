@@ -46,7 +46,7 @@ var floors = map[string]string{
 	"receiver": ground + " store auth ingest settings",
 	"web":      ground + " store connection sender mail auth ingest settings pipeline watch feed",
 
-	"api/apitest": "",
+	"api/apitest": "api",
 
 	"client":    "hub",
 	"server":    ground + " store connection sender mail auth ingest settings pipeline watch feed engine api receiver web",
@@ -66,6 +66,8 @@ var (
 	ioPackage  = regexp.MustCompile(`^(os|os/exec|net)$`)
 	noIORooms  = strings.Fields("hub signature expr locale")
 	noNowRooms = append(noIORooms, "store")
+	// The age of a look at the disk is real time even under a test's clock; open.go names the default clock.
+	nowFiles = []string{"internal/store/disk.go", "internal/store/open.go"}
 )
 
 func TestArrowsOnlyGoDown(t *testing.T) {
@@ -98,7 +100,7 @@ func TestArrowsOnlyGoDown(t *testing.T) {
 				t.Errorf("%s: %s does no I/O (%s)", file, room, path)
 			}
 		}
-		if slices.Contains(noNowRooms, room) && asksTheTime(syntax) {
+		if slices.Contains(noNowRooms, room) && !slices.Contains(nowFiles, filepath.ToSlash(file)) && asksTheTime(syntax) {
 			t.Errorf("%s: %s must not call time.Now: the time arrives as an argument", file, room)
 		}
 	}
