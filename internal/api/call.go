@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,7 +85,7 @@ type operationHandler struct {
 func (h *operationHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler {
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(v)
 			}
 			h.api.fail(w, r, fmt.Errorf("BUG: %s: %v\n%s", h.route.id, v, debug.Stack()))
@@ -92,7 +93,7 @@ func (h *operationHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	h.api.metrics.requests.Add(1)
 	c := &call{api: h.api, r: r, w: w, op: h.op}
-	a, err := h.run(c)
+	a, err := h.run(r.Context(), c)
 	if err != nil {
 		h.api.fail(w, r, err)
 		return
@@ -102,8 +103,8 @@ func (h *operationHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (h *operationHandler) run(c *call) (answer, error) {
-	if err := h.authorize(c); err != nil {
+func (h *operationHandler) run(ctx context.Context, c *call) (answer, error) {
+	if err := h.authorize(ctx, c); err != nil {
 		return answer{}, err
 	}
 	if c.r.URL.RawQuery != "" || len(h.op.required) > 0 {
@@ -142,11 +143,11 @@ func (h *operationHandler) limit() int {
 }
 
 // authorize finds the principal, the tenant it acts for, and whether it may.
-func (h *operationHandler) authorize(c *call) error {
+func (h *operationHandler) authorize(ctx context.Context, c *call) error {
 	if h.route.owner == open {
 		return nil
 	}
-	p, err := h.api.principal(c.r)
+	p, err := h.api.principal(ctx, c.r)
 	if err != nil {
 		return err
 	}
@@ -157,7 +158,7 @@ func (h *operationHandler) authorize(c *call) error {
 				name = given[0]
 			}
 		}
-		if p, err = h.api.Auth.ForTenant(c.r.Context(), p, name); err != nil {
+		if p, err = h.api.Auth.ForTenant(ctx, p, name); err != nil {
 			return err
 		}
 	}
@@ -176,7 +177,7 @@ func (h *operationHandler) authorize(c *call) error {
 	return p.Scope(h.route.scope)
 }
 
-func (a *API) principal(r *http.Request) (auth.Principal, error) {
+func (a *API) principal(ctx context.Context, r *http.Request) (auth.Principal, error) {
 	header := r.Header["Authorization"]
 	if len(header) == 0 {
 		return auth.Principal{}, hub.Errorf(hub.Unauthorized, "no API key was given").
@@ -187,7 +188,7 @@ func (a *API) principal(r *http.Request) (auth.Principal, error) {
 		return auth.Principal{}, hub.Errorf(hub.Unauthorized, "the Authorization header holds no Bearer key").
 			WithHint("send the header Authorization: Bearer hk_...")
 	}
-	return a.Auth.Key(r.Context(), header[0][len(scheme):])
+	return a.Auth.Key(ctx, header[0][len(scheme):])
 }
 
 // readBody reads at most limit bytes; a longer body is refused whether or not it says so in advance.

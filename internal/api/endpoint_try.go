@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -196,8 +197,8 @@ func (a *API) checkCondition(c *call) (answer, error) {
 
 // below moves the pointers of an error to where the object stood in the request.
 func below(pointer string, err error) error {
-	e, ok := err.(*hub.Error)
-	if !ok {
+	var e *hub.Error
+	if !errors.As(err, &e) {
 		return err
 	}
 	moved := *e

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"mime"
 	"net/http"
 	"strconv"
@@ -308,8 +309,8 @@ func appendText(b []byte, text string) []byte {
 
 // inCloudWords names the fields as the sender of a CloudEvent knows them.
 func inCloudWords(err error) error {
-	e, ok := err.(*hub.Error)
-	if !ok {
+	var e *hub.Error
+	if !errors.As(err, &e) {
 		return err
 	}
 	copied := *e

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -67,8 +68,8 @@ func TestWrongEventsAreRefusedWithTheirPlace(t *testing.T) {
 		{`{"type":"a","data":1,"metadata":[]}`, hub.Invalid, "/metadata"},
 	} {
 		_, err := readNative([]byte(c.body))
-		e, ok := err.(*hub.Error)
-		if !ok || e.Code != c.code {
+		var e *hub.Error
+		if !errors.As(err, &e) || e.Code != c.code {
 			t.Errorf("%.60s: got %v, want %s", c.body, err, c.code)
 			continue
 		}
@@ -152,7 +153,8 @@ func FuzzCloudEvent(f *testing.F) {
 
 func wantHubError(t *testing.T, err error) {
 	t.Helper()
-	if e, ok := err.(*hub.Error); !ok || e.Detail == "" {
+	var e *hub.Error
+	if !errors.As(err, &e) || e.Detail == "" {
 		t.Fatalf("not an error for its reader: %T %v", err, err)
 	}
 }

@@ -23,7 +23,7 @@ func (w *nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func (w *nowhere) WriteHeader(int)             {}
 
 // BenchmarkCreateEvent is POST /v1/events without net/http and without the commit: whatever ingest would queue
-// is refused by its last check, a key that is too long.
+// is refused by its last check, the size of the data.
 func BenchmarkCreateEvent(b *testing.B) {
 	log := slog.New(slog.DiscardHandler)
 	s, err := store.Open(b.Context(), store.Options{Dir: b.TempDir(), SecretKey: make([]byte, 32), Log: log})
@@ -31,7 +31,7 @@ func BenchmarkCreateEvent(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	go s.Run(b.Context())
+	go func() { _ = s.Run(b.Context()) }()
 	service := &settings.Service{Store: s, Log: log, Now: time.Now}
 	if err := service.Ensure(b.Context()); err != nil {
 		b.Fatal(err)

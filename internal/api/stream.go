@@ -207,7 +207,7 @@ func (s *streamWriter) run(w *watcher) {
 
 // stillAllowed looks at the key again: one that was withdrawn ends its streams too.
 func (s *streamWriter) stillAllowed(ctx context.Context) bool {
-	p, err := s.api.principal(s.c.r.WithContext(ctx))
+	p, err := s.api.principal(ctx, s.c.r)
 	if err != nil {
 		return false
 	}

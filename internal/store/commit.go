@@ -210,8 +210,8 @@ func (s *Store) Run(ctx context.Context) error {
 			s.die(err)
 			continue
 		}
-		b, owners := s.take()
-		if b.size() == 0 && !s.writesWait() {
+		b, owners, writes := s.take()
+		if b.size() == 0 && len(writes) == 0 {
 			if ctx.Err() != nil && s.shut() {
 				return nil
 			}
@@ -241,7 +241,7 @@ func (s *Store) Run(ctx context.Context) error {
 			pause = firstPause
 			s.stuck.Store(false)
 		}
-		s.runWrites(work)
+		s.runWrites(work, writes)
 	}
 }
 
@@ -255,12 +255,6 @@ func (s *Store) rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (s *Store) writesWait() bool {
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	return len(s.queue.writes) > 0
-}
-
 // shut ends the queue when nothing waits in it.
 func (s *Store) shut() bool {
 	s.queue.mu.Lock()
@@ -272,8 +266,8 @@ func (s *Store) shut() bool {
 	return true
 }
 
-// take draws the next batch: what was sent first, then what is new.
-func (s *Store) take() (*batch, []*call) {
+// take draws the next batch, what was sent first, then what is new; and the writes that come after it.
+func (s *Store) take() (*batch, []*call, []*write) {
 	b := &batch{}
 	bytes := 0
 	q := &s.queue
@@ -316,8 +310,10 @@ func (s *Store) take() (*batch, []*call) {
 	if len(q.calls) == 0 {
 		q.calls = nil
 	}
+	writes := q.writes
+	q.writes = nil
 	q.mu.Unlock()
-	return b, owners
+	return b, owners, writes
 }
 
 // answer wakes the callers whose last element is settled.

@@ -29,7 +29,8 @@ type buckets struct {
 	window  time.Duration
 	now     func() time.Time
 	current int64
-	digests int // rows in the current one
+	newest  int64 // the highest name ever given; none is given twice, whatever the clock says
+	digests int   // rows in the current one
 	refs    int
 	spans   []*span // ascending; the last one grows
 
@@ -73,7 +74,8 @@ func (b *buckets) turn() {
 	if b.current != 0 {
 		b.growing().buckets = append(b.growing().buckets, b.current)
 	}
-	b.current = max(now, b.current+1)
+	b.current = max(now, b.newest+1)
+	b.newest = b.current
 	b.digests, b.refs = 0, 0
 }
 
@@ -232,6 +234,7 @@ func (b *buckets) list(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	b.current = all[len(all)-1]
+	b.newest = b.current
 	all = all[:len(all)-1]
 	var spans []*span
 	rest := &span{filter: newBloom(spanIDs)}

@@ -6,12 +6,8 @@ import (
 	"fmt"
 )
 
-// runWrites runs what waits of Write, each in a transaction of its own.
-func (s *Store) runWrites(ctx context.Context) {
-	s.queue.mu.Lock()
-	writes := s.queue.writes
-	s.queue.writes = nil
-	s.queue.mu.Unlock()
+// runWrites runs what waited of Write, each in a transaction of its own.
+func (s *Store) runWrites(ctx context.Context, writes []*write) {
 	for _, w := range writes {
 		if !w.state.CompareAndSwap(waiting, taken) {
 			continue
