@@ -125,7 +125,7 @@ func (h *operationHandler) run(ctx context.Context, c *call) (answer, error) {
 		}
 	}
 	if key := c.r.Header["Idempotency-Key"]; len(key) > 0 && h.route.method == http.MethodPost && h.route.owner != open {
-		return h.api.once(c, key[0], h.route.handle)
+		return h.api.once(ctx, c, key[0], h.route.handle)
 	}
 	return h.route.handle(c)
 }

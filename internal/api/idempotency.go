@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -26,7 +27,7 @@ func (k *keep) record(status int, answer []byte) *store.Idempotency {
 
 // once runs a POST that carries an Idempotency-Key: a repeat gets the answer of the first, one that comes while
 // the first is under way is refused, and only successes are kept.
-func (a *API) once(c *call, key string, handle func(*call) (answer, error)) (answer, error) {
+func (a *API) once(ctx context.Context, c *call, key string, handle func(*call) (answer, error)) (answer, error) {
 	if key == "" || len(key) > 255 || !plainText(key) {
 		return answer{}, hub.Errorf(hub.Invalid, "the Idempotency-Key must be a text of 1 to 255 bytes")
 	}
@@ -38,7 +39,7 @@ func (a *API) once(c *call, key string, handle func(*call) (answer, error)) (ans
 	}
 	defer a.end(k.scope)
 
-	earlier, err := a.Store.Idempotent(c.r.Context(), k.scope, a.Now().Add(-keptFor))
+	earlier, err := a.Store.Idempotent(ctx, k.scope, a.Now().Add(-keptFor))
 	if err != nil {
 		return answer{}, fmt.Errorf("look for an Idempotency-Key: %w", err)
 	}
@@ -61,8 +62,8 @@ func (a *API) once(c *call, key string, handle func(*call) (answer, error)) (ans
 	if err != nil {
 		return answer{}, err
 	}
-	if err := a.Store.Write(c.r.Context(), func(tx *store.Tx) error {
-		return tx.KeepIdempotency(c.r.Context(), k.record(out.code(), body))
+	if err := a.Store.Write(ctx, func(tx *store.Tx) error {
+		return tx.KeepIdempotency(ctx, k.record(out.code(), body))
 	}); err != nil {
 		return answer{}, fmt.Errorf("keep the answer to an Idempotency-Key: %w", err)
 	}

@@ -7,7 +7,9 @@ import (
 	"sync"
 
 	"cel.dev/cel-go/cel"
+	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
 )
@@ -23,6 +25,20 @@ type Condition struct {
 	text    string
 	ast     *cel.Ast
 	program cel.Program
+	names   map[string]bool // the roots it looks into
+}
+
+// Uses tells whether the condition looks into a root such as "event", so that nobody builds what it does not ask for.
+func (c *Condition) Uses(root string) bool { return c.names[root] }
+
+func names(ast *cel.Ast) map[string]bool {
+	found := map[string]bool{}
+	celast.PreOrderVisit(ast.NativeRep().Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		if e.Kind() == celast.IdentKind {
+			found[e.AsIdent()] = true
+		}
+	}))
+	return found
 }
 
 // EvalError is a condition that could not be judged on this event. That is not a miss.
@@ -35,6 +51,24 @@ func (e *EvalError) Error() string { return "condition: " + e.Detail }
 
 // environment is CEL with our names and helpers. It never changes, and building it costs more than a parse.
 var environment = sync.OnceValues(newEnvironment)
+
+// plainEnvironment plans conditions that repeat nothing: their cost is bounded by their length and the budget of
+// the documents they look into, so that counting their steps - half of what such a condition costs - is left out.
+var plainEnvironment = sync.OnceValues(func() (*cel.Env, error) {
+	env, err := declarations()
+	if err != nil {
+		return nil, err
+	}
+	return env.Extend(cel.Lib(options{}))
+})
+
+// repeats tells whether a condition holds a loop (all, exists, filter, map) or a regular expression.
+func repeats(ast *cel.Ast) bool {
+	loops := celast.MatchDescendants(celast.NavigateAST(ast.NativeRep()), func(e celast.NavigableExpr) bool {
+		return e.Kind() == celast.ComprehensionKind || e.Kind() == celast.CallKind && e.AsCall().FunctionName() == overloads.Matches
+	})
+	return len(loops) > 0
+}
 
 // ParseCondition compiles a condition.
 func ParseCondition(text string) (*Condition, error) {
@@ -52,11 +86,16 @@ func ParseCondition(text string) (*Condition, error) {
 	if out := ast.OutputType(); !out.IsExactType(cel.BoolType) && !out.IsExactType(cel.DynType) {
 		return nil, &ParseError{0, fmt.Sprintf("the condition yields %s, not yes or no", out), "compare it with something, such as == or >"}
 	}
+	if !repeats(ast) {
+		if env, err = plainEnvironment(); err != nil {
+			return nil, fmt.Errorf("BUG: condition environment: %w", err)
+		}
+	}
 	program, err := env.PlanProgram(ast.NativeRep())
 	if err != nil {
 		return nil, &ParseError{0, err.Error(), ""}
 	}
-	return &Condition{text, ast, program}, nil
+	return &Condition{text, ast, program, names(ast)}, nil
 }
 
 // Match judges one event.
@@ -152,6 +191,15 @@ func conditionRoots() []string {
 }
 
 func newEnvironment() (*cel.Env, error) {
+	env, err := declarations()
+	if err != nil {
+		return nil, err
+	}
+	return env.Extend(programOptions())
+}
+
+// declarations is what a condition may name.
+func declarations() (*cel.Env, error) {
 	options := []cel.EnvOption{
 		cel.CrossTypeNumericComparisons(true),
 		cel.ParserExpressionSizeLimit(maxCondition),
@@ -162,11 +210,7 @@ func newEnvironment() (*cel.Env, error) {
 		options = append(options, cel.Variable(root, cel.DynType))
 	}
 	options = append(options, helpers()...)
-	env, err := cel.NewEnv(options...)
-	if err != nil {
-		return nil, err
-	}
-	return env.Extend(programOptions())
+	return cel.NewEnv(options...)
 }
 
 // programOptions are kept with the environment, so that parts of a condition are planned like the whole.
@@ -182,12 +226,16 @@ type limits struct{}
 func (limits) CompileOptions() []cel.EnvOption { return nil }
 
 func (limits) ProgramOptions() []cel.ProgramOption {
-	return []cel.ProgramOption{
-		cel.EvalOptions(cel.OptOptimize),
-		cel.OptimizeRegex(interpreter.MatchesRegexOptimization),
-		cel.CostTracking(helperCost{}),
-		cel.CostLimit(maxCost),
-	}
+	return append(options{}.ProgramOptions(), cel.CostTracking(helperCost{}), cel.CostLimit(maxCost))
+}
+
+// options is how every program is planned.
+type options struct{}
+
+func (options) CompileOptions() []cel.EnvOption { return nil }
+
+func (options) ProgramOptions() []cel.ProgramOption {
+	return []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize), cel.OptimizeRegex(interpreter.MatchesRegexOptimization)}
 }
 
 var _ cost.ActualCostEstimator = helperCost{}

@@ -124,13 +124,19 @@ func (r *routing) match(e *hub.Event, doc expr.Doc) []store.Owed {
 	var owed []store.Owed
 	var scope *expr.Scope
 	var started time.Time
+	described := false // the scope holds event and source, which few conditions ask for
 	for _, routes := range [][]*route{r.exact[e.Type], r.wide} {
 		for _, route := range routes {
 			if route.state == hub.Off || route.passes(e) != "" {
 				continue
 			}
 			if scope == nil && route.conditional() {
-				scope, started = Scope(e, doc), time.Now()
+				scope, started = expr.NewScope(), time.Now()
+				scope.SetDoc("data", doc)
+			}
+			if !described && route.asksForEvent() {
+				describe(scope, e)
+				described = true
 			}
 			verdict := verdict{err: errSlowConditions}
 			if !route.conditional() || time.Since(started) <= conditionBudget {
@@ -160,6 +166,10 @@ func (r *route) lane(e *hub.Event) string {
 		return e.Key
 	}
 	return ""
+}
+
+func (r *route) asksForEvent() bool {
+	return r.condition != nil && (r.condition.Uses("event") || r.condition.Uses("source"))
 }
 
 func (r *route) conditional() bool { return r.condition != nil || r.broken != nil }
@@ -229,6 +239,11 @@ func overlap(a, b []string) bool {
 func Scope(e *hub.Event, doc expr.Doc) *expr.Scope {
 	s := expr.NewScope()
 	s.SetDoc("data", doc)
+	describe(s, e)
+	return s
+}
+
+func describe(s *expr.Scope, e *hub.Event) {
 	s.SetText("event", "id", e.ID.Text(hub.EventPrefix))
 	s.SetText("event", "type", e.Type)
 	s.SetText("event", "key", e.Key)
@@ -237,7 +252,6 @@ func Scope(e *hub.Event, doc expr.Doc) *expr.Scope {
 	s.SetText("event", "received_at", e.ReceivedAt.UTC().Format(timeLayout))
 	s.SetText("event", "hops", strconv.Itoa(e.Hops))
 	s.SetText("source", "name", e.Source)
-	return s
 }
 
 const timeLayout = "2006-01-02T15:04:05.000Z"

@@ -4,17 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"hacek/internal/hub"
-)
-
-// One commit takes at most this much, so that nobody waits long behind a crowd.
-const (
-	commitRows  = 512
-	commitBytes = 4 << 20
 )
 
 // After a commit of outcomes that failed, the next try waits, longer each time.
@@ -76,120 +68,6 @@ func (b *batch) halves() (*batch, *batch) {
 		&batch{outcomes: b.outcomes[o:], accepts: b.accepts[a:]}
 }
 
-// call is one caller of Accept; it may be spread over several commits.
-type call struct {
-	accepts []*Accept
-	taken   int
-	state   atomic.Int32 // waiting, taken, given up
-	left    atomic.Int32
-	done    chan struct{}
-}
-
-const (
-	waiting = iota
-	taken
-	givenUp
-)
-
-// write is one caller of Write.
-type write struct {
-	fn    func(*Tx) error
-	state atomic.Int32
-	err   error
-	done  chan struct{}
-}
-
-// queue is where callers leave what they want committed; Run alone takes from it.
-type queue struct {
-	mu       sync.Mutex
-	outcomes []*Outcome
-	calls    []*call
-	writes   []*write
-	closed   bool
-	wake     chan struct{} // holds one token when something waits
-}
-
-func (q *queue) signal() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-}
-
-// Accept returns after the commit; each element's Result says what became of it. The error is for ctx only: then
-// nothing is known, and the elements must not be read.
-func (s *Store) Accept(ctx context.Context, accepts ...*Accept) error {
-	if len(accepts) == 0 {
-		return nil
-	}
-	c := &call{accepts: accepts, done: make(chan struct{})}
-	c.left.Store(int32(len(accepts)))
-	s.queue.mu.Lock()
-	if s.queue.closed {
-		s.queue.mu.Unlock()
-		refuse(accepts, stopping())
-		return nil
-	}
-	s.queue.calls = append(s.queue.calls, c)
-	s.queue.mu.Unlock()
-	s.queue.signal()
-	select {
-	case <-c.done:
-		return nil
-	case <-ctx.Done():
-		c.state.CompareAndSwap(waiting, givenUp)
-		return ctx.Err()
-	}
-}
-
-// Record queues an outcome; it never blocks and nothing is lost while the process lives.
-func (s *Store) Record(o *Outcome) {
-	if o.Attempt != nil {
-		o.evidence = EncodeAttempt(o.Attempt)
-	}
-	s.backlog.Add(1)
-	s.queue.mu.Lock()
-	s.queue.outcomes = append(s.queue.outcomes, o)
-	s.queue.mu.Unlock()
-	s.queue.signal()
-}
-
-// Write runs fn in a transaction of its own; an error of fn or of SQL rolls it back.
-func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
-	w := &write{fn: fn, done: make(chan struct{})}
-	s.queue.mu.Lock()
-	if s.queue.closed {
-		s.queue.mu.Unlock()
-		return stopping()
-	}
-	s.queue.writes = append(s.queue.writes, w)
-	s.queue.mu.Unlock()
-	s.queue.signal()
-	select {
-	case <-w.done:
-		return w.err
-	case <-ctx.Done():
-		// Given up before it began: nothing happens. Begun: the caller learns how it ended.
-		if w.state.CompareAndSwap(waiting, givenUp) {
-			return ctx.Err()
-		}
-		<-w.done
-		return w.err
-	}
-}
-
-func stopping() *hub.Error {
-	e := hub.Errorf(hub.Unavailable, "the hub is stopping").WithHint("Send it again in a few seconds.")
-	e.RetryAfter = retryAfter
-	return e
-}
-
-func refuse(accepts []*Accept, err error) {
-	for _, a := range accepts {
-		a.Result = Accepted{Err: err}
-	}
-}
-
 // Run commits until ctx ends and everything queued is durable.
 func (s *Store) Run(ctx context.Context) error {
 	defer s.close()
@@ -197,134 +75,68 @@ func (s *Store) Run(ctx context.Context) error {
 	defer stop()
 	work := context.WithoutCancel(ctx)
 	pause := firstPause
-	var lost []*batch // batches whose COMMIT got no answer
+	var again time.Time // outcomes that could not be written wait until then; everybody else goes on
+	var lost []*batch   // batches whose COMMIT got no answer
 	for {
-		if s.dead.Load() != nil {
-			s.bury()
-			return fmt.Errorf("nothing can be written any more: %w", s.dead.Load())
-		}
-		if len(lost) > 0 {
-			lost = s.readAgain(work, lost)
-		}
 		if err := s.hot.between(); err != nil && classify(err) == fatal {
 			s.die(err)
-			continue
 		}
-		b, owners, writes := s.take()
+		if dead := s.dead.Load(); dead != nil {
+			s.abandon(dead)
+			return fmt.Errorf("nothing can be written any more: %w", dead)
+		}
+		held := time.Until(again)
+		if len(lost) > 0 && held <= 0 {
+			lost = s.readAgain(work, lost)
+			if len(lost) > 0 {
+				again, pause = time.Now().Add(pause), min(2*pause, longestPause)
+				held = time.Until(again)
+			}
+		}
+		b, owners, writes := s.take(held > 0)
 		if b.size() == 0 && len(writes) == 0 {
-			if ctx.Err() != nil && s.shut() {
+			if ctx.Err() != nil && s.finished() {
 				return nil
 			}
-			if len(lost) > 0 {
-				s.rest(ctx, pause)
-				continue
-			}
-			select {
-			case <-s.queue.wake:
-			case <-ctx.Done():
-			}
+			s.rest(ctx, held)
 			continue
 		}
 		failed := s.commitAll(work, b, &lost)
 		s.answer(b, owners)
-		if len(failed) > 0 {
+		s.runWrites(work, writes)
+		switch {
+		case len(failed) > 0:
 			s.giveBack(failed)
 			s.stuck.Store(true)
 			if ctx.Err() != nil {
-				// Stopping with a database that takes nothing: what was sent will be sent again, which is allowed.
-				s.shut()
+				// Stopping beside a database that takes nothing: what was sent is sent again later, which is allowed.
+				s.abandon(stopping())
 				return fmt.Errorf("%d outcomes could not be recorded before the stop", s.Backlog())
 			}
-			s.rest(ctx, pause)
-			pause = min(2*pause, longestPause)
-		} else if len(b.outcomes) > 0 {
+			again, pause = time.Now().Add(pause), min(2*pause, longestPause)
+		case len(b.outcomes) > 0:
 			pause = firstPause
 			s.stuck.Store(false)
 		}
-		s.runWrites(work, writes)
 	}
 }
 
-// rest waits a little, in which nothing but new work or the end of ctx matters.
-func (s *Store) rest(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
+// rest waits for work, for the end of a pause, or for the end of ctx.
+func (s *Store) rest(ctx context.Context, pause time.Duration) {
+	var over <-chan time.Time
+	if pause > 0 {
+		t := time.NewTimer(pause)
+		defer t.Stop()
+		over = t.C
+	}
+	done := ctx.Done()
+	if ctx.Err() != nil {
+		done = nil // stopping already: what is left waits for the pause
+	}
 	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-}
-
-// shut ends the queue when nothing waits in it.
-func (s *Store) shut() bool {
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	if len(s.queue.calls)+len(s.queue.writes) > 0 {
-		return false
-	}
-	s.queue.closed = true
-	return true
-}
-
-// take draws the next batch, what was sent first, then what is new; and the writes that come after it.
-func (s *Store) take() (*batch, []*call, []*write) {
-	b := &batch{}
-	bytes := 0
-	q := &s.queue
-	q.mu.Lock()
-	n := 0
-	for n < len(q.outcomes) && n < commitRows && bytes < commitBytes {
-		bytes += len(q.outcomes[n].evidence) + 200
-		n++
-	}
-	b.outcomes = q.outcomes[:n:n]
-	q.outcomes = q.outcomes[n:]
-	if len(q.outcomes) == 0 {
-		q.outcomes = nil
-	}
-	var owners []*call
-	rows := 0
-	for len(q.calls) > 0 && rows < commitRows && bytes < commitBytes {
-		c := q.calls[0]
-		if c.taken == 0 && !c.state.CompareAndSwap(waiting, taken) {
-			q.calls = q.calls[1:]
-			continue
-		}
-		for c.taken < len(c.accepts) && rows < commitRows && bytes < commitBytes {
-			a := c.accepts[c.taken]
-			size := 1 + len(a.Owed)
-			if rows > 0 && rows+size > commitRows {
-				rows = commitRows // an event is never split, so it begins the next commit
-				break
-			}
-			rows += size
-			bytes += len(a.Event.Data) + 300
-			b.accepts = append(b.accepts, a)
-			owners = append(owners, c)
-			c.taken++
-		}
-		if c.taken == len(c.accepts) {
-			q.calls = q.calls[1:]
-		}
-	}
-	if len(q.calls) == 0 {
-		q.calls = nil
-	}
-	writes := q.writes
-	q.writes = nil
-	q.mu.Unlock()
-	return b, owners, writes
-}
-
-// answer wakes the callers whose last element is settled.
-func (s *Store) answer(b *batch, owners []*call) {
-	for _, c := range owners {
-		if c.left.Add(-1) == 0 {
-			close(c.done)
-		}
-	}
-	if len(b.fresh) > 0 && s.opt.Committed != nil {
-		s.opt.Committed(b.fresh)
+	case <-s.queue.wake:
+	case <-over:
+	case <-done:
 	}
 }
 
@@ -409,14 +221,6 @@ func unavailable(kind failure) *hub.Error {
 	return e
 }
 
-// giveBack puts outcomes that could not be written in front again.
-func (s *Store) giveBack(outcomes []*Outcome) {
-	s.queue.mu.Lock()
-	s.queue.outcomes = append(outcomes[:len(outcomes):len(outcomes)], s.queue.outcomes...)
-	s.queue.mu.Unlock()
-	s.queue.signal()
-}
-
 // readAgain settles batches whose COMMIT was not answered: what is stored is offered, and the callers, who were
 // told 503, find it as a duplicate when they send again.
 func (s *Store) readAgain(ctx context.Context, lost []*batch) []*batch {
@@ -441,25 +245,6 @@ func (s *Store) die(err error) {
 		if s.opt.Fatal != nil {
 			s.opt.Fatal(fmt.Errorf("durability lost: %w", err))
 		}
-	}
-}
-
-// bury answers everybody who still waits for a store that has died.
-func (s *Store) bury() {
-	q := &s.queue
-	q.mu.Lock()
-	q.closed = true
-	calls, writes := q.calls, q.writes
-	q.calls, q.writes = nil, nil
-	q.mu.Unlock()
-	why := s.dead.Load()
-	for _, c := range calls {
-		refuse(c.accepts[c.taken:], why)
-		close(c.done)
-	}
-	for _, w := range writes {
-		w.err = why
-		close(w.done)
 	}
 }
 
