@@ -27,6 +27,7 @@ func (a *app) serve() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		a.tuneMemory()
 		return server.Run(cmd.Context(), config, server.Options{
 			Log:     server.NewLog(a.err, config),
 			Version: programVersion(),

@@ -124,7 +124,8 @@ func readEvent(v expr.Value) (ingest.Input, error) {
 			in.Type = textMember(&wrong, "/type", member)
 		case `"data"`:
 			twice(1, "/data")
-			in.Data = member.AppendJSON(nil)
+			in.Doc = member.Doc()
+			in.Data = in.Doc.Raw()
 		case `"key"`:
 			twice(2, "/key")
 			if member.Kind() != expr.Null {

@@ -37,6 +37,14 @@ func ParseDoc(raw []byte) (Doc, error) {
 // Raw is the document without the white space around it.
 func (d Doc) Raw() []byte { return d.value.raw }
 
+// Doc is a value of a document as a document of its own, without reading it again; a plain text has none.
+func (v Value) Doc() Doc {
+	if v.raw == nil {
+		return Doc{}
+	}
+	return Doc{v}
+}
+
 // Value is the whole document.
 func (d Doc) Value() Value { return d.value }
 

@@ -6,7 +6,7 @@ import "strings"
 // It is built for one event and only read afterwards.
 type Scope struct {
 	entries []entry
-	room    [12]entry
+	room    [4]entry
 }
 
 // entry is a whole root, or one field of a root.

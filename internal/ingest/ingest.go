@@ -41,8 +41,9 @@ type Publisher struct {
 type Input struct {
 	Type     string
 	Data     []byte
-	Key      *string // nil: taken from the data where the event type says so
-	ID       string  // the caller's own id; the same again returns the original
+	Doc      expr.Doc // Data as it was read already; the zero Doc has Data read here
+	Key      *string  // nil: taken from the data where the event type says so
+	ID       string   // the caller's own id; the same again returns the original
 	Time     time.Time
 	Source   string // "" is "api"
 	Channels []string
@@ -160,6 +161,9 @@ func (p *Publisher) check(in *Input) (expr.Doc, error) {
 	if len(in.Data) > limit {
 		return expr.Doc{}, hub.Errorf(hub.TooLarge, "the data are %d bytes; at most %d are taken", len(in.Data), limit).
 			WithHint("send a reference to the document instead, or raise max_data")
+	}
+	if in.Doc.Raw() != nil {
+		return in.Doc, nil
 	}
 	doc, err := expr.ParseDoc(in.Data)
 	if err != nil {

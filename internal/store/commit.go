@@ -75,8 +75,11 @@ func (s *Store) Run(ctx context.Context) error {
 	defer stop()
 	work := context.WithoutCancel(ctx)
 	pause := firstPause
-	var again time.Time // outcomes that could not be written wait until then; everybody else goes on
-	var lost []*batch   // batches whose COMMIT got no answer
+	var over <-chan time.Time // outcomes that could not be written wait for it; everybody else goes on
+	hold := func() {
+		over, pause = time.After(pause), min(2*pause, longestPause)
+	}
+	var lost []*batch // batches whose COMMIT got no answer
 	for {
 		if err := s.hot.between(); err != nil && classify(err) == fatal {
 			s.die(err)
@@ -85,20 +88,24 @@ func (s *Store) Run(ctx context.Context) error {
 			s.abandon(dead)
 			return fmt.Errorf("nothing can be written any more: %w", dead)
 		}
-		held := time.Until(again)
-		if len(lost) > 0 && held <= 0 {
-			lost = s.readAgain(work, lost)
-			if len(lost) > 0 {
-				again, pause = time.Now().Add(pause), min(2*pause, longestPause)
-				held = time.Until(again)
+		select {
+		case <-over:
+			over = nil
+		default:
+		}
+		if len(lost) > 0 && over == nil {
+			if lost = s.readAgain(work, lost); len(lost) > 0 {
+				hold()
 			}
 		}
-		b, owners, writes := s.take(held > 0)
+		b, owners, writes := s.take(over != nil)
 		if b.size() == 0 && len(writes) == 0 {
 			if ctx.Err() != nil && s.finished() {
 				return nil
 			}
-			s.rest(ctx, held)
+			if s.rest(ctx, over) {
+				over = nil
+			}
 			continue
 		}
 		failed := s.commitAll(work, b, &lost)
@@ -113,7 +120,7 @@ func (s *Store) Run(ctx context.Context) error {
 				s.abandon(stopping())
 				return fmt.Errorf("%d outcomes could not be recorded before the stop", s.Backlog())
 			}
-			again, pause = time.Now().Add(pause), min(2*pause, longestPause)
+			hold()
 		case len(b.outcomes) > 0:
 			pause = firstPause
 			s.stuck.Store(false)
@@ -121,14 +128,8 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// rest waits for work, for the end of a pause, or for the end of ctx.
-func (s *Store) rest(ctx context.Context, pause time.Duration) {
-	var over <-chan time.Time
-	if pause > 0 {
-		t := time.NewTimer(pause)
-		defer t.Stop()
-		over = t.C
-	}
+// rest waits for work, for the end of a pause, which it reports, or for the end of ctx.
+func (s *Store) rest(ctx context.Context, over <-chan time.Time) bool {
 	done := ctx.Done()
 	if ctx.Err() != nil {
 		done = nil // stopping already: what is left waits for the pause
@@ -136,8 +137,10 @@ func (s *Store) rest(ctx context.Context, pause time.Duration) {
 	select {
 	case <-s.queue.wake:
 	case <-over:
+		return true
 	case <-done:
 	}
+	return false
 }
 
 // commitAll commits a batch, halving it where somebody's rows are refused, and returns the outcomes that must be

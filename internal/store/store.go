@@ -110,7 +110,6 @@ type Store struct {
 	hot    hot  // the batches' own connection, used by Run alone
 	node   node // PostgreSQL: who we are and under which epoch
 	config *pgx.ConnConfig
-	disk   disk
 
 	queue   queue
 	backlog atomic.Int64

@@ -1,0 +1,63 @@
+package store_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"hacek/internal/store"
+	"hacek/internal/store/storetest"
+)
+
+func TestTheLogBeginsAnewUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, SecretKey: storetest.Key()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, s)
+	w := tell(t, s)
+	data := string(bytes.Repeat([]byte("1"), 100<<10))
+	for range 100 {
+		var batch []*store.Accept
+		for range 30 {
+			batch = append(batch, &store.Accept{Event: w.event(1, "", data)})
+		}
+		w.must(w.Accept(w.ctx, batch...))
+	}
+	// 300 MB went through a log that is copied back every 32 MB.
+	log, err := os.Stat(filepath.Join(dir, "hacek.db-wal"))
+	w.must(err)
+	if log.Size() > 150<<20 {
+		t.Errorf("the log has grown to %d MiB", log.Size()>>20)
+	}
+}
+
+func TestAnIDIsKnownOnBothSidesOfMidnight(t *testing.T) {
+	storetest.EachOpen(t, func(t *testing.T, open storetest.Opener) {
+		midnight := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+		now := midnight
+		s := open(func(o *store.Options) { o.Now = func() time.Time { return now } })
+		storetest.Run(t, s)
+		w := tell(t, s)
+		moments := []time.Duration{-2 * time.Minute, -10 * time.Second, 10 * time.Second, 2 * time.Minute}
+		for i, first := range moments {
+			for j, second := range moments {
+				if j < i {
+					continue
+				}
+				for k, at := range []time.Duration{first, second} {
+					now = midnight.Add(at)
+					e := w.event(1, "", `1`)
+					e.CallerID, e.ReceivedAt = fmt.Sprint(i, "-", j), now
+					if a := w.accept(e); a.Result.Err != nil || a.Result.Duplicate != (k == 1) {
+						t.Errorf("at %s and %s: %+v", first, second, a.Result)
+					}
+				}
+			}
+		}
+	})
+}
