@@ -124,7 +124,7 @@ func (p *Publisher) prepare(tenant int64, in *Input) (*store.Accept, error) {
 	}
 	r := p.routing(tenant)
 	e.RoutingRev = r.rev
-	return &store.Accept{Event: e, Owed: r.match(e, doc)}, nil
+	return &store.Accept{Event: e, Owed: r.match(e, doc), TimeGiven: !in.Time.IsZero()}, nil
 }
 
 // check refuses, before anything is queued, whatever a database, a header or a reader could not carry.

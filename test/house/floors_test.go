@@ -66,8 +66,7 @@ var (
 	ioPackage  = regexp.MustCompile(`^(os|os/exec|net)$`)
 	noIORooms  = strings.Fields("hub signature expr locale")
 	noNowRooms = append(noIORooms, "store")
-	// The age of a look at the disk is real time even under a test's clock; open.go names the default clock.
-	nowFiles = []string{"internal/store/disk.go", "internal/store/open.go"}
+	nowFiles   = []string{"internal/store/open.go"} // names the default clock
 )
 
 func TestArrowsOnlyGoDown(t *testing.T) {
