@@ -22,6 +22,7 @@ const (
 	maxPayload  = 64 << 20 // bytes of payload they hold
 	maxWindow   = 1_000    // deliveries of one target
 	minWindow   = 16       // so that a thousand targets still move
+	maxParked   = 4        // windows of lane heads that wait for their next try; more, and nothing new is read
 	maxFlights  = 4_096    // attempts at the same time
 	maxBacklog  = 20_000   // outcomes not yet durable; more, and no new attempt starts
 	stopGrace   = 20 * time.Second
@@ -42,6 +43,8 @@ type Engine struct {
 	Outcome func(t *hub.Target, o *store.Outcome)
 	// Retain is how long finished events are kept; zero keeps them for good.
 	Retain time.Duration
+	// Window is how many deliveries of one target are kept in memory; zero: 1,000.
+	Window int
 
 	inbox inbox
 
@@ -50,11 +53,12 @@ type Engine struct {
 	dirty    []*target // targets to look at before the loop sleeps
 	wakes    wakeHeap
 	entries  int
+	parked   int // of these: lane heads that wait for their next try
 	payload  int
 	flights  int
 	reads    int
 	stopping bool
-	readers  []*target // targets that wait for a read
+	readers  []want // reads that wait for their turn
 	counts   Counts
 	flying   context.Context // of the attempts; outlives Run's ctx by stopGrace
 	writes   sync.WaitGroup  // of target states

@@ -94,10 +94,13 @@ func (e *Engine) attempt(ctx context.Context, t *hub.Target, c *sender.Compiled,
 	}
 	if *event == nil {
 		events, err := e.Store.Payloads(ctx, t.Tenant, []hub.ID{d.Event})
-		if err != nil || len(events) == 0 {
-			if err == nil {
-				err = fmt.Errorf("BUG: event %s is owed, but gone", d.Event.Text(hub.EventPrefix))
-			}
+		if err == nil && len(events) == 0 {
+			e.Log.Error("BUG: an event that is owed is gone", "event", d.Event.Text(hub.EventPrefix))
+			a := failed(hub.RenderFailed, "the event is gone")
+			a.Final = true
+			return a
+		}
+		if err != nil {
 			e.Log.Error("payload not read", "event", d.Event.Text(hub.EventPrefix), "err", err)
 			return failed(hub.Interrupted, "the event could not be read: %v", err)
 		}
@@ -152,7 +155,9 @@ func (e *Engine) landed(f *flight, now time.Time) {
 			"result", f.attempt.Result, "status", f.attempt.Status, "try", f.attempt.N, "state", next.State, "next", next.DueAt)
 	}
 	e.Store.Record(o)
-	e.judge(t, f.attempt, now)
+	if e.targets[t.No] == t {
+		e.judge(t, f.attempt, now)
+	}
 }
 
 // relaunch puts a delivery back whose attempt did not count.
@@ -214,7 +219,9 @@ func (e *Engine) judge(t *target, a hub.Attempt, now time.Time) {
 	switch why, lost := t.Health.ShouldDisable(a, t.Endpoint.DisableAfter.D(), now); {
 	case t.State == hub.Active && lost:
 		e.setState(t, hub.Disabled, why, now)
-	case t.State == hub.Disabled && a.Result == hub.Succeeded:
+	case t.State == hub.Disabled && t.StateWhy != goneWhy && a.Status == 410 && lost:
+		e.setState(t, hub.Disabled, why, now) // a probe was told so: no more of them
+	case t.State == hub.Disabled && t.StateWhy != goneWhy && a.Result == hub.Succeeded:
 		e.setState(t, hub.Active, "it answered again", now)
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strconv"
 	"time"
 
 	"hacek/internal/hub"
@@ -15,13 +16,24 @@ type lane struct {
 	queue []*entry // queue[0] is the head
 	last  int64    // the highest sequence number that was put here
 	more  bool     // newer ones are on disk
+	asked bool     // a read of them is under way
 	busy  bool     // the head is ready, flying, waiting for its next try, or not yet recorded
 }
 
-func (t *target) lane(key string) *lane {
-	if t.Endpoint.Order.By == hub.OrderAll {
-		key = ""
+// laneKey names a delivery's lane. One without a key waits for nobody: it has a lane of its own, whose name begins
+// as no key does.
+func (t *target) laneKey(d *hub.Delivery) string {
+	switch {
+	case t.Endpoint.Order.By == hub.OrderAll:
+		return ""
+	case d.Key != "":
+		return d.Key
 	}
+	return "\x00" + strconv.FormatInt(d.Seq, 36)
+}
+
+func (t *target) lane(d *hub.Delivery) *lane {
+	key := t.laneKey(d)
 	l := t.lanes[key]
 	if l == nil {
 		l = &lane{key: key}
@@ -33,13 +45,16 @@ func (t *target) lane(key string) *lane {
 	return l
 }
 
+// laneRoom is how many deliveries of one lane may be in memory.
+func (e *Engine) laneRoom() int { return min(maxLane, max(1, e.window()/2)) }
+
 // enlane appends a delivery to its lane, or notes that it is on disk.
 func (e *Engine) enlane(t *target, n *entry) {
-	l := t.lane(n.delivery.Key)
+	l := t.lane(&n.delivery)
 	if n.delivery.Seq <= l.last {
 		return
 	}
-	if l.more || len(l.queue) >= maxLane {
+	if l.more || l.asked || len(l.queue) >= e.laneRoom() {
 		l.more = true
 		return
 	}
@@ -60,6 +75,8 @@ func (e *Engine) startHead(t *target, l *lane, now time.Time) {
 	if n.delivery.DueAt.After(now) && n.delivery.Tries > 0 {
 		n.waits = true
 		t.parked++
+		e.parked++
+		e.shed(n)
 		e.wakeAt(t, n.delivery.DueAt)
 		return
 	}
@@ -78,6 +95,7 @@ func (e *Engine) wakeLanes(t *target, now time.Time) {
 		} else {
 			n.waits = false
 			t.parked--
+			e.parked--
 			t.ready.push(n)
 		}
 	}

@@ -20,7 +20,9 @@ type pace struct {
 
 func (p *pace) set(rate, drain hub.Rate, mark int64) {
 	if rate != p.rate {
-		p.rate, p.starts, p.oldest = rate, nil, 0
+		// The newest starts still count: a change of the rate opens no new window.
+		starts := append(append([]time.Time(nil), p.starts[p.oldest:]...), p.starts[:p.oldest]...)
+		p.rate, p.starts, p.oldest = rate, starts[max(0, len(starts)-rate.Count):], 0
 	}
 	if drain != p.drain || mark != p.mark {
 		p.drain, p.mark, p.next = drain, mark, time.Time{}

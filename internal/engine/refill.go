@@ -11,13 +11,21 @@ import (
 type load struct {
 	target  *target
 	lane    *lane // nil: the whole target
+	plan    int   // the target's when it began
 	limit   int
+	fresh   bool // rows behind the cursor were asked for
 	retries []hub.Delivery
 	rows    []hub.Delivery // in order of acceptance
 	events  map[hub.ID]*hub.Event
 	due     time.Time // the earliest retry that is not due yet; zero: none
 	more    bool      // more are due than were read
 	err     error
+}
+
+// want is a read that waits for its turn: of a target, or of one lane.
+type want struct {
+	target *target
+	lane   *lane
 }
 
 // maybeRefill queues a read when a target's memory has run low and more is on disk.
@@ -37,9 +45,9 @@ func (e *Engine) maybeRefill(t *target) {
 		return
 	}
 	dueNow := !t.dueKnown || !t.due.IsZero() && !t.due.After(now)
-	if !t.ordered() && dueNow && t.retry.head() == nil || t.unread && len(t.known)-t.parked <= e.window()/2 {
+	if !t.ordered() && dueNow && t.retry.head() == nil || t.unread && e.room(t) {
 		t.waiting = true
-		e.readers = append(e.readers, t)
+		e.readers = append(e.readers, want{target: t})
 		return
 	}
 	if !t.due.IsZero() && t.due.After(now) {
@@ -47,19 +55,23 @@ func (e *Engine) maybeRefill(t *target) {
 	}
 }
 
-// startReads starts queued reads, each target in its turn.
+// startReads starts queued reads in the order they were asked for.
 func (e *Engine) startReads() {
 	for len(e.readers) > 0 && e.reads < refillQuery && !e.stopping {
-		t := e.readers[0]
+		t, l := e.readers[0].target, e.readers[0].lane
 		e.readers = e.readers[1:]
+		if l != nil {
+			e.readLane(t, l)
+			continue
+		}
 		t.waiting = false
 		if e.targets[t.No] != t {
 			continue
 		}
 		t.reading, t.skipped, t.dueMid, t.finished = true, false, time.Time{}, nil
 		e.reads++
-		l := &load{target: t, limit: e.window()}
-		now, after, readFresh := e.Clock.Now(), t.cursor, t.unread
+		r := &load{target: t, plan: t.plan, limit: e.window(), fresh: t.unread && e.room(t)}
+		now, after := e.Clock.Now(), t.cursor
 		// What is in memory stands in front of what a read by due time finds: read past it.
 		known := 0
 		for _, n := range t.known {
@@ -74,15 +86,15 @@ func (e *Engine) startReads() {
 		}
 		go func() {
 			if !latest.IsZero() {
-				l.err = e.Store.PullIn(e.flying, no, latest)
+				r.err = e.Store.PullIn(e.flying, no, latest)
 			}
-			e.read(l, no, tenant, ordered, readFresh, after, known, now)
-			e.inbox.put(func() { e.inbox.loaded = append(e.inbox.loaded, l) })
+			e.read(r, no, tenant, ordered, after, known, now)
+			e.inbox.put(func() { e.inbox.loaded = append(e.inbox.loaded, r) })
 		}()
 	}
 }
 
-func (e *Engine) read(l *load, no, tenant int64, ordered, readFresh bool, after int64, known int, now time.Time) {
+func (e *Engine) read(l *load, no, tenant int64, ordered bool, after int64, known int, now time.Time) {
 	ctx := e.flying
 	if l.err != nil {
 		return
@@ -97,7 +109,7 @@ func (e *Engine) read(l *load, no, tenant int64, ordered, readFresh bool, after 
 		if l.due, _, l.err = e.Store.NextDue(ctx, no, now); l.err != nil {
 			return
 		}
-		if readFresh {
+		if l.fresh {
 			l.rows, l.err = e.Store.Fresh(ctx, no, after, l.limit)
 		}
 	}
@@ -132,17 +144,27 @@ func (e *Engine) readPayloads(ctx context.Context, tenant int64, l *load) error 
 	return nil
 }
 
-// wantLane reads on in one lane whose memory has run out.
+// wantLane queues a read of one lane whose memory has run out.
 func (e *Engine) wantLane(t *target, l *lane) {
 	l.busy = true // until the read is back
+	e.readers = append(e.readers, want{t, l})
+}
+
+func (e *Engine) readLane(t *target, l *lane) {
+	if t.lanes[l.key] != l {
+		return // forgotten meanwhile
+	}
+	// What comes from here on may or may not be among what is read, so it is noted as more.
+	l.asked, l.more = true, false
 	e.reads++
 	no, tenant, key, after, all := t.No, t.Tenant, l.key, l.last, t.Endpoint.Order.By == hub.OrderAll
+	plan, limit := t.plan, e.laneRoom()
 	go func() {
-		r := &load{target: t, lane: l, limit: maxLane}
+		r := &load{target: t, lane: l, plan: plan, limit: limit}
 		if all {
-			r.rows, r.err = e.Store.InOrder(e.flying, no, after, maxLane)
+			r.rows, r.err = e.Store.InOrder(e.flying, no, after, limit)
 		} else {
-			r.rows, r.err = e.Store.Lane(e.flying, no, key, after, maxLane)
+			r.rows, r.err = e.Store.Lane(e.flying, no, key, after, limit)
 		}
 		if r.err == nil {
 			r.err = e.readPayloads(e.flying, tenant, r)
@@ -164,9 +186,11 @@ func (e *Engine) loaded(l *load) {
 	defer e.touch(t)
 	now := e.Clock.Now()
 	switch {
+	case l.plan != t.plan:
+		// Forgotten meanwhile, and read again from the beginning.
 	case l.err != nil:
 		e.Log.Error("deliveries not read", "endpoint", t.ID.Text(t.Prefix()), "err", l.err)
-		t.rest = now.Add(stuckRetry)
+		t.rest, t.pulled = now.Add(stuckRetry), false
 		e.reread(t)
 	case l.lane != nil:
 		e.laneLoaded(l)
@@ -176,19 +200,18 @@ func (e *Engine) loaded(l *load) {
 }
 
 func (e *Engine) laneLoaded(l *load) {
-	t := l.target
-	if t.lanes[l.lane.key] != l.lane {
-		return // forgotten meanwhile
-	}
-	l.lane.busy, l.lane.more = false, false
+	t, lane := l.target, l.lane
+	more := lane.more || len(l.rows) == l.limit
+	lane.busy, lane.asked, lane.more = false, false, false
 	for i := range l.rows {
 		e.enlane(t, l.entry(&l.rows[i]))
 	}
-	if len(l.rows) == l.limit {
-		l.lane.more = true
-	}
-	if len(l.lane.queue) == 0 && !l.lane.more {
-		delete(t.lanes, l.lane.key)
+	lane.more = lane.more || more
+	switch {
+	case len(lane.queue) == 0 && lane.more:
+		e.wantLane(t, lane)
+	case len(lane.queue) == 0:
+		delete(t.lanes, lane.key)
 	}
 }
 
@@ -218,7 +241,10 @@ func (e *Engine) targetLoaded(l *load, now time.Time) {
 		}
 		t.cursor = max(t.cursor, l.rows[i].Seq)
 	}
-	if len(l.rows) < l.limit && !t.skipped {
+	switch lane := t.lanes[""]; {
+	case t.Endpoint.Order.By == hub.OrderAll && lane != nil && lane.more:
+		t.unread = false // whatever there is on disk, the one lane comes to it
+	case l.fresh && len(l.rows) < l.limit && !t.skipped:
 		t.unread = false
 	}
 }

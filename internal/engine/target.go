@@ -22,6 +22,8 @@ type target struct {
 	lanes  map[string]*lane // targets that keep an order
 	ready  fifo             // heads of lanes that may go
 	flying int
+	plan   int        // counts the rereads: what was read for an earlier plan is thrown away
+	told   hub.Target // what setTarget was given last
 
 	// What is on disk and not in memory. unread: rows may lie behind cursor. skipped: some came while a read was
 	// under way. dueKnown: due is the earliest retry on disk (zero: none).
@@ -61,7 +63,11 @@ func (t *target) ordered() bool { return t.Endpoint.Order.By != hub.OrderNone }
 
 // window is how many deliveries of one target may be in memory.
 func (e *Engine) window() int {
-	return max(minWindow, min(maxWindow, maxEntries/max(1, len(e.targets))))
+	most := e.Window
+	if most == 0 {
+		most = maxWindow
+	}
+	return min(most, max(minWindow, maxEntries/max(1, len(e.targets))))
 }
 
 // setTarget takes a target's newest settings and state.
@@ -70,6 +76,9 @@ func (e *Engine) setTarget(n hub.Target) {
 	if n.Deleted {
 		if t != nil {
 			e.forget(t)
+			for seq, flying := range t.known {
+				e.release(t, seq, flying)
+			}
 			delete(e.targets, n.No)
 		}
 		return
@@ -78,11 +87,18 @@ func (e *Engine) setTarget(n hub.Target) {
 		return
 	}
 	if t == nil {
-		t = &target{known: map[int64]*entry{}, index: -1}
+		t = &target{known: map[int64]*entry{}, index: -1, told: n}
 		e.targets[n.No] = t
 	} else {
 		// What the engine itself knows better than whoever read the row.
 		n.Health = t.Health
+		if n.State == t.told.State && n.StateAt.UnixMilli() == t.told.StateAt.UnixMilli() {
+			// Nobody chose a state since, so that of the hub's own account stands, written down yet or not.
+			t.told = n
+			n.State, n.StateBy, n.StateWhy, n.StateAt = t.State, t.StateBy, t.StateWhy, t.StateAt
+		} else {
+			t.told = n
+		}
 	}
 	reread := t.compiled == nil && t.broken == nil || t.State != n.State || t.Endpoint.Order != n.Endpoint.Order ||
 		t.DrainMark != n.DrainMark || t.DrainRate != n.DrainRate
@@ -110,12 +126,14 @@ func (e *Engine) forget(t *target) {
 		n.gone, n.waits = true, false
 		e.release(t, seq, n)
 	}
+	e.parked -= t.parked
 	t.retry, t.fresh, t.ready, t.lanes, t.parked = fifo{}, fifo{}, fifo{}, nil, 0
 }
 
 // reread forgets a target's plan and reads it from the store again.
 func (e *Engine) reread(t *target) {
 	e.forget(t)
+	t.plan++
 	t.cursor, t.unread, t.skipped, t.dueKnown = 0, true, true, false
 	t.settling = t.ordered() && len(t.known) > 0
 	e.touch(t)
@@ -141,9 +159,20 @@ func (e *Engine) release(t *target, seq int64, n *entry) {
 	}
 	delete(t.known, seq)
 	e.entries--
+	e.shed(n)
+}
+
+// shed drops an entry's payload; it is read again before it is sent.
+func (e *Engine) shed(n *entry) {
 	if n.event != nil {
 		e.payload -= len(n.event.Data)
+		n.event = nil
 	}
+}
+
+// room tells whether more of a target may be read into memory.
+func (e *Engine) room(t *target) bool {
+	return len(t.known)-t.parked <= e.window()/2 && t.parked < maxParked*e.window()
 }
 
 // offered is the fast path: a delivery that was just committed goes straight to its target's queue, unless older
@@ -153,7 +182,16 @@ func (e *Engine) offered(f *store.Fresh) {
 	if t == nil {
 		return
 	}
-	if t.State != hub.Active || t.unread || len(t.known)-t.parked >= e.window() || e.entries >= maxEntries {
+	if seq := f.Delivery.Seq; seq <= t.cursor {
+		// A read was faster than the word of its commit, or the commit was found later than others.
+		l := t.lanes[t.laneKey(&f.Delivery)]
+		if t.known[seq] == nil && (l == nil || !l.more || seq <= l.last) {
+			e.reread(t)
+		}
+		return
+	}
+	full := len(t.known)-t.parked >= e.window() || t.parked >= maxParked*e.window() || e.entries-e.parked >= maxEntries
+	if t.State != hub.Active || t.unread || full {
 		t.unread, t.skipped = true, true
 		if t.State == hub.Active || t.State == hub.Disabled {
 			e.touch(t)
@@ -171,7 +209,7 @@ func (e *Engine) enqueue(t *target, n *entry) {
 		return
 	}
 	switch {
-	case t.ordered() && (t.Endpoint.Order.By == hub.OrderAll || n.delivery.Key != ""):
+	case t.ordered():
 		e.enlane(t, n)
 	case n.delivery.Tries > 0:
 		e.hold(t, n)

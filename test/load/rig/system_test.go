@@ -41,7 +41,7 @@ func TestMountOf(t *testing.T) {
 		"2 1 0:9 / /tmp rw shared:1 - tmpfs tmpfs rw\n" +
 		"3 1 8:2 / /tmp/disk rw - xfs /dev/b rw\n"
 	for path, want := range map[string]string{
-		"/srv/x":      "ext4 on /",
+		"/srv/x":       "ext4 on /",
 		"/tmp/x":       "tmpfs on /tmp",
 		"/tmp":         "tmpfs on /tmp",
 		"/tmpx":        "ext4 on /",
