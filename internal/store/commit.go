@@ -98,12 +98,13 @@ func (s *Store) Run(ctx context.Context) error {
 				hold()
 			}
 		}
+		ending := ctx.Err() != nil
 		b, owners, writes := s.take(over != nil)
 		if b.size() == 0 && len(writes) == 0 {
-			if ctx.Err() != nil && s.finished() {
+			if ending && s.finished() {
 				return nil
 			}
-			if s.rest(ctx, over) {
+			if s.rest(ctx, ending, over) {
 				over = nil
 			}
 			continue
@@ -128,11 +129,12 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// rest waits for work, for the end of a pause, which it reports, or for the end of ctx.
-func (s *Store) rest(ctx context.Context, over <-chan time.Time) bool {
+// rest waits for work, for the end of a pause, which it reports, or for the end of ctx. ending tells that the caller
+// knew of that end before it looked for work: then what is left waits for the pause.
+func (s *Store) rest(ctx context.Context, ending bool, over <-chan time.Time) bool {
 	done := ctx.Done()
-	if ctx.Err() != nil {
-		done = nil // stopping already: what is left waits for the pause
+	if ending {
+		done = nil
 	}
 	select {
 	case <-s.queue.wake:
