@@ -31,7 +31,7 @@ func (s *Store) openSQLite(ctx context.Context) error {
 		return err
 	}
 	s.unlock = unlock
-	path := filepath.Join(s.opt.Dir, "hacek.db")
+	path := s.File()
 	if err := makeFile(path); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -207,6 +208,14 @@ func flag(b bool) int64 {
 		return 1
 	}
 	return 0
+}
+
+// File is SQLite's one file, "" for PostgreSQL.
+func (s *Store) File() string {
+	if s.pg {
+		return ""
+	}
+	return filepath.Join(s.opt.Dir, "hacek.db")
 }
 
 // URL is the database it was opened with, "" for SQLite.
