@@ -73,6 +73,9 @@ func TestForwardSignsTheStandardEnvelope(t *testing.T) {
 	if err != nil {
 		t.Errorf("the signature does not hold: %v", err)
 	}
+	if _, err := f.send(context.Background(), heard{ID: "evt_2", Type: "a", Time: "2026-01-01T00:00:00Z", Data: json.RawMessage("1")}); err != nil || !strings.Contains(string(body), `"key":null,`) {
+		t.Errorf("without a key: %s, %v", body, err)
+	}
 	if _, err := newForwarder(receiver.URL, "whsec_short"); err == nil {
 		t.Error("a secret that is too short was taken")
 	}

@@ -66,12 +66,16 @@ func (f *forwarder) send(ctx context.Context, e heard) (string, error) {
 
 // envelope is the standard payload; the data stay byte for byte.
 func envelope(e heard) ([]byte, error) {
+	var key *string // null where the event has none
+	if e.Key != "" {
+		key = &e.Key
+	}
 	head, err := json.Marshal(struct {
-		ID   string `json:"id"`
-		Type string `json:"type"`
-		Time string `json:"time"`
-		Key  string `json:"key"`
-	}{e.ID, e.Type, e.Time, e.Key})
+		ID   string  `json:"id"`
+		Type string  `json:"type"`
+		Time string  `json:"time"`
+		Key  *string `json:"key"`
+	}{e.ID, e.Type, e.Time, key})
 	if err != nil {
 		return nil, fmt.Errorf("write the envelope: %w", err)
 	}

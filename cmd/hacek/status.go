@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,34 @@ type endpointStatus struct {
 	Oldest      *time.Time `json:"oldest_waiting_at"`
 	LastSuccess *time.Time `json:"last_success_at"`
 	Failures    int        `json:"failures_in_a_row"`
+	LastError   string     `json:"last_error,omitempty"` // of a delivery that waits or failed
+}
+
+// explain asks why an endpoint that is called does not take what it gets.
+func (e *endpointStatus) explain(ctx context.Context, c *client.Client) error {
+	if e.State != string(hub.Active) || e.Failures == 0 {
+		return nil
+	}
+	var page struct {
+		Data []struct {
+			ID     string `json:"id"`
+			Reason string `json:"reason"`
+		} `json:"data"`
+	}
+	if err := c.Do(ctx, "GET", "/v1/deliveries?limit=1&state=pending,failed&target="+url.QueryEscape(e.ID), nil, &page); err != nil {
+		return err
+	}
+	if len(page.Data) == 0 {
+		return nil
+	}
+	d := page.Data[0]
+	if d.Reason == "" {
+		if err := c.Do(ctx, "GET", "/v1/deliveries/"+d.ID, nil, &d); err != nil {
+			return err
+		}
+	}
+	e.LastError = d.Reason
+	return nil
 }
 
 func (a *app) status() *cobra.Command {
@@ -64,6 +93,11 @@ func (a *app) status() *cobra.Command {
 			}
 			if err := c.Do(cmd.Context(), "GET", "/v1/endpoints?limit=250&order=asc&cursor="+url.QueryEscape(cursor), nil, &page); err != nil {
 				return err
+			}
+			for i := range page.Data {
+				if err := page.Data[i].explain(cmd.Context(), c); err != nil && hub.CodeOf(err) != hub.Forbidden {
+					return err // a key that may not read deliveries still sees how many wait
+				}
 			}
 			s.Endpoints = append(s.Endpoints, page.Data...)
 			if page.Next == nil || *page.Next == "" {
@@ -97,7 +131,7 @@ func (s status) describe(w io.Writer) {
 	for _, e := range s.Endpoints {
 		why := e.Reason.Why
 		if e.State == string(hub.Active) {
-			why = ""
+			why = e.LastError
 		}
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%d\t%s\n", printable(e.Name), e.State, e.Waiting, moment(e.Oldest), moment(e.LastSuccess), e.Failures, printable(why))
 	}

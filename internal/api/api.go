@@ -29,8 +29,6 @@ type Options struct {
 	MaxData int // bytes of one event's data; zero: ingest.DefaultMaxData
 	// Sending tells whether an attempt at a delivery is under way right now.
 	Sending func(target, seq int64) bool
-	// Touched is told of a target whose deliveries changed by something else than a new event.
-	Touched func(target int64)
 	// Ready says why the hub should get no traffic, beyond what a canary commit tells; nil or no error: ready.
 	Ready func() error
 	// Collectors are the gauges of who works the deliveries; /metrics shows them beside the API's own.
@@ -71,9 +69,6 @@ func New(o Options) *API {
 	}
 	if o.Sending == nil {
 		o.Sending = func(int64, int64) bool { return false }
-	}
-	if o.Touched == nil {
-		o.Touched = func(int64) {}
 	}
 	if o.Stream == nil {
 		o.Stream = &Stream{}

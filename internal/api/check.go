@@ -189,6 +189,8 @@ func violations(s *jsonschema.Schema, value any, merge bool) hub.Problems {
 				return
 			}
 			wrong.Add(at, "must be one of %s", list(k.Want))
+		case *kind.Format:
+			wrong.Add(at, "%v", k.Err)
 		default:
 			wrong.Add(at, "%s", e.ErrorKind.LocalizedString(english))
 		}

@@ -152,6 +152,9 @@ func (a *API) getDelivery(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if v.State == string(hub.Pending) && v.Reason == "" {
+		v.Reason = lastError(attempts)
+	}
 	whole := struct {
 		deliveryView
 		Attempts []attemptView `json:"attempts"`
@@ -160,6 +163,14 @@ func (a *API) getDelivery(c *call) (answer, error) {
 		whole.Attempts[i] = viewAttempt(&id, attempt)
 	}
 	return answer{body: whole}, nil
+}
+
+// lastError is why a delivery waits: what the newest try said.
+func lastError(attempts []hub.Attempt) string {
+	if len(attempts) == 0 {
+		return ""
+	}
+	return attempts[len(attempts)-1].Error
 }
 
 func (a *API) retryDelivery(c *call) (answer, error) {

@@ -13,13 +13,16 @@ type endpointView struct {
 	CreatedAt string `json:"created_at"`
 	UpdatedAt string `json:"updated_at"`
 	hub.Endpoint
-	Signature       any             `json:"signature"` // with its secret where the call may show it
-	State           hub.TargetState `json:"state"`
-	StateReason     stateReason     `json:"state_reason"`
-	Waiting         int64           `json:"waiting"`
-	OldestWaitingAt *string         `json:"oldest_waiting_at"`
-	LastSuccessAt   *string         `json:"last_success_at"`
-	FailuresInARow  int             `json:"failures_in_a_row"`
+	Subscription    shownSubscription `json:"subscription"`
+	Request         shownRequest      `json:"request"`
+	Success         shownSuccess      `json:"success"`
+	Signature       any               `json:"signature"` // with its secret where the call may show it
+	State           hub.TargetState   `json:"state"`
+	StateReason     stateReason       `json:"state_reason"`
+	Waiting         int64             `json:"waiting"`
+	OldestWaitingAt *string           `json:"oldest_waiting_at"`
+	LastSuccessAt   *string           `json:"last_success_at"`
+	FailuresInARow  int               `json:"failures_in_a_row"`
 }
 
 type stateReason struct {
@@ -27,6 +30,23 @@ type stateReason struct {
 	At  string `json:"at"`
 	Why string `json:"why"`
 }
+
+// What is not set reads null, not an empty text.
+type (
+	shownSubscription struct {
+		hub.Subscription
+		Condition *string `json:"condition"`
+	}
+	shownRequest struct {
+		hub.Request
+		Method *string `json:"method"`
+		Table  *string `json:"table"`
+	}
+	shownSuccess struct {
+		hub.Success
+		Condition *string `json:"condition"`
+	}
+)
 
 // shownSignature is the signature with its secret in clear.
 type shownSignature struct {
@@ -55,7 +75,11 @@ func (a *API) viewEndpoint(c *call, t hub.Target) (endpointView, error) {
 	e.Notify.Failing, e.Notify.Disabled, e.Notify.Recovered = listed(e.Notify.Failing), listed(e.Notify.Disabled), listed(e.Notify.Recovered)
 	return endpointView{
 		ID: t.ID.Text(hub.EndpointPrefix), CreatedAt: timeText(t.CreatedAt), UpdatedAt: timeText(t.UpdatedAt),
-		Endpoint: e, Signature: e.Signature, State: t.State,
+		Endpoint:     e,
+		Subscription: shownSubscription{e.Subscription, optional(e.Subscription.Condition)},
+		Request:      shownRequest{e.Request, optional(e.Request.Method), optional(e.Request.Table)},
+		Success:      shownSuccess{e.Success, optional(e.Success.Condition)},
+		Signature:    e.Signature, State: t.State,
 		StateReason: stateReason{By: t.StateBy, At: timeText(t.StateAt), Why: t.StateWhy},
 		Waiting:     waiting, OldestWaitingAt: optionalTime(oldest), LastSuccessAt: optionalTime(success), FailuresInARow: t.Health.Failures,
 	}, nil

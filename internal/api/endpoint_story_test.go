@@ -249,5 +249,11 @@ func TestDefaultsAreShown(t *testing.T) {
 		if !json.Valid(r.body) {
 			t.Errorf("not JSON: %s", r.body)
 		}
+		for _, unset := range []string{`"method":null`, `"table":null`, `"channels":[],"condition":null}`, `"success":{"status":["2xx"],"final":[],"condition":null}`} {
+			if !strings.Contains(string(r.body), unset) {
+				t.Errorf("%s is not in %s", unset, r.body)
+			}
+		}
+		h.call("PUT", "/v1/endpoints/"+id, string(r.body)).want(200) // null means: the default
 	})
 }

@@ -122,8 +122,16 @@ func (a *API) getFates(c *call) (answer, error) {
 	views := make([]fateView, len(fates))
 	for i, f := range fates {
 		views[i] = fateView{Target: viewTarget(f.Target), Outcome: f.Outcome, Reason: f.Reason}
-		if f.Delivery != nil {
-			views[i].Delivery = optional(f.Delivery.Text())
+		if f.Delivery == nil {
+			continue
+		}
+		views[i].Delivery = optional(f.Delivery.Text())
+		if f.Outcome == string(hub.Pending) && f.Reason == "" {
+			attempts, err := a.Store.Attempts(c.r.Context(), c.tenant(), *f.Delivery)
+			if err != nil && hub.CodeOf(err) != hub.NotFound { // finished and cleared away meanwhile
+				return answer{}, err
+			}
+			views[i].Reason = lastError(attempts)
 		}
 	}
 	return answer{body: map[string]any{"data": views}}, nil

@@ -12,9 +12,12 @@ import (
 type eventTypeView struct {
 	ID string `json:"id"`
 	settings.EventType
+	Variables []settings.Variable `json:"variables,omitempty"` // only where one type is read
 }
 
-func viewEventType(t settings.EventType) eventTypeView { return eventTypeView{t.Name, t} }
+func viewEventType(t settings.EventType) eventTypeView {
+	return eventTypeView{ID: t.Name, EventType: t}
+}
 
 func (a *API) listEventTypes(c *call) (answer, error) {
 	q := c.params()
@@ -39,7 +42,27 @@ func (a *API) listEventTypes(c *call) (answer, error) {
 
 func (a *API) getEventType(c *call) (answer, error) {
 	t, err := a.Settings.EventType(c.r.Context(), c.r.PathValue("name"))
-	return answer{body: viewEventType(t), etag: t.ETag()}, err
+	if err != nil {
+		return answer{}, err
+	}
+	v := viewEventType(t)
+	if v.Variables, err = a.Settings.Variables(c.r.Context(), a.tenantToShow(c), t.Name); err != nil {
+		return answer{}, err
+	}
+	return answer{body: v, etag: t.ETag()}, nil
+}
+
+// tenantToShow is whose events may serve as an example: 0, nobody's, when the key may read none or it is not said
+// for whom it acts.
+func (a *API) tenantToShow(c *call) int64 {
+	if c.principal.Scope("events:read") != nil {
+		return 0
+	}
+	p, err := a.Auth.ForTenant(c.r.Context(), c.principal, c.r.Header.Get("Hacek-Tenant"))
+	if err != nil {
+		return 0
+	}
+	return p.Tenant
 }
 
 func (a *API) putEventType(c *call) (answer, error) {

@@ -32,6 +32,63 @@ func TestO1_EventTypesAreDeclaredAndDiscovered(t *testing.T) {
 	})
 }
 
+func TestE6_EveryVariableIsOfferedWithASampleValue(t *testing.T) {
+	each(t, func(h *testHub) {
+		h.call("PUT", "/v1/event-types/order.created", `{"key":"order.code","sample":{"order":{"code":"2018000057","total": 1234.50,
+			"unit price":1,"a.b":1,"note":null,"items":[{"sku":"A-1"},{"sku":"B-2"}]},"source":{"name":"shop"},"event":"order:create"}}`).want(201)
+		samples := func(h *testHub, name string) map[string]any {
+			r := h.get("/v1/event-types/" + name).want(200)
+			all := map[string]any{}
+			list, _ := r.at("variables").([]any)
+			for _, v := range list {
+				m := v.(map[string]any)
+				all[m["name"].(string)] = m["sample"]
+			}
+			return all
+		}
+		got := samples(h, "order.created")
+		for name, want := range map[string]any{
+			"order.code": "2018000057", "order.total": "1234.50", "order.note": "", "order.items[0].sku": "A-1",
+			"order.items": `[{"sku":"A-1"},{"sku":"B-2"}]`, "data.source.name": "shop", "event": "order:create",
+			"event.key": "2018000057", "event.type": "order.created", "event.source": "api", "endpoint.name": nil,
+		} {
+			if v, there := got[name]; !there || v != want {
+				t.Errorf("%s: got %v (there: %v), want %v", name, v, there, want)
+			}
+		}
+		for name := range got {
+			if strings.ContainsAny(name, " ") || name == "order.a.b" {
+				t.Errorf("%q is no placeholder", name)
+			}
+		}
+		// Each one renders to its sample.
+		id := h.endpoint("")
+		for name, want := range got {
+			if text, ok := want.(string); ok && name != "event.id" && name != "event.time" {
+				h.call("PATCH", "/v1/endpoints/"+id, `{"request":{"method":"POST","content_type":"text/plain","body":"#`+name+`#"}}`).want(200)
+				h.post("/v1/endpoints/"+id+"/preview", `{"event_type":"order.created"}`).want(200).is("body", text)
+			}
+		}
+
+		// Without a sample, the newest event serves; but not for a key that may read no events.
+		h.publish(`{"type":"seen","key":"old","data":{"n":1}}`)
+		h.publish(`{"type":"seen","key":"new","data":{"n":2.50,"long":"` + strings.Repeat("ř", 500) + `"}}`)
+		h.call("PUT", "/v1/event-types/seen", `{}`)
+		if got := samples(h, "seen"); got["n"] != "2.50" || got["event.key"] != "new" || len(got["long"].(string)) > 210 {
+			t.Errorf("from the newest event: %v", got)
+		}
+		blind := h.post("/v1/keys", `{"name":"blind","role":"viewer","scopes":["event-types:read"]}`).want(201).text("key")
+		if got := samples(h.as(blind, ""), "seen"); got["n"] != nil || got["event.type"] != "seen" {
+			t.Errorf("a key without events:read was shown %v", got)
+		}
+		h.get("/v1/event-types?limit=1").want(200).is("data.0.variables", "")
+		if r := h.get("/v1/event-types/order.created"); r.at("variables") != nil {
+			h.call("PUT", "/v1/event-types/order.created", string(r.body)).want(200) // read-only: ignored
+		}
+		h.get("/v1/event-types/nothing").problem(404, hub.NotFound)
+	})
+}
+
 func TestAPackIsInstalled(t *testing.T) {
 	each(t, func(h *testHub) {
 		name := h.get("/v1/packs").want(200).text("data.0.name")

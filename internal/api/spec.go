@@ -9,9 +9,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+
+	"hacek/internal/hub"
 )
 
 // specFiles is the contract, written by hand: a file for each noun, and shared.yaml.
@@ -66,6 +69,9 @@ func loadSpec() (*spec, error) {
 		return nil, err
 	}
 	s.schemas.AssertFormat()
+	for _, f := range formats {
+		s.schemas.RegisterFormat(&f)
+	}
 	if err := s.schemas.AddResource("openapi.json", plain); err != nil {
 		return nil, err
 	}
@@ -82,6 +88,29 @@ func loadSpec() (*spec, error) {
 		}
 	}
 	return s, nil
+}
+
+// formats are texts with a form of their own: judged here, so that a wrong one is told with its place.
+var formats = []jsonschema.Format{
+	{Name: "date-time", Validate: ofText(func(text string) error {
+		if _, err := time.Parse(time.RFC3339, text); err != nil {
+			return fmt.Errorf("is not a time such as 2026-01-31T12:00:00Z")
+		}
+		return nil
+	})},
+	{Name: "duration-with-unit", Validate: ofText(func(text string) error { _, err := hub.ParseDuration(text); return err })},
+	{Name: "rate", Validate: ofText(func(text string) error { _, err := hub.ParseRate(text); return err })},
+}
+
+// ofText leaves what is no text to the schema's type.
+func ofText(check func(string) error) func(any) error {
+	return func(value any) error {
+		text, ok := value.(string)
+		if !ok {
+			return nil
+		}
+		return check(text)
+	}
 }
 
 // mergeSpec puts the files together and adds what every operation shares.

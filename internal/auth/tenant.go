@@ -24,7 +24,7 @@ func (a *Authenticator) ForTenant(ctx context.Context, p Principal, tenant strin
 		}
 		if n > 1 {
 			return Principal{}, hub.Errorf(hub.Invalid, "for which tenant? There are %d", n).
-				WithHint("Name it in the header Hacek-Tenant, or in the path: /v1/tenants/{tenant}/...")
+				WithHint("Name it: with --tenant of a command, in the header Hacek-Tenant, or in the path /v1/tenants/{tenant}/...")
 		}
 		return p, nil
 	}

@@ -68,6 +68,7 @@ type Engine struct {
 type Counts struct {
 	Attempts, Delivered, Failed, Retried uint64
 	Flights, Entries, PayloadBytes       int
+	Reads                                int // of deliveries, under way or queued
 }
 
 // inbox is how other goroutines reach the loop: they append, and wake it.
@@ -148,6 +149,7 @@ func (e *Engine) Counts(ctx context.Context) Counts {
 	e.call(func() {
 		c := e.counts
 		c.Flights, c.Entries, c.PayloadBytes = e.flights, e.entries, e.payload
+		c.Reads = e.reads + len(e.readers)
 		answer <- c
 	})
 	select {

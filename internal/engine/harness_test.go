@@ -35,12 +35,18 @@ type story struct {
 	settings *settings.Service
 	engine   *engine.Engine
 	outcomes chan *store.Outcome
+	window   int // of the engine; zero is its own
 	stop     func()
 }
 
-func eachStore(t *testing.T, tell func(s *story)) {
+func eachStore(t *testing.T, tell func(s *story)) { eachWindow(t, 0, tell) }
+
+// eachWindow is eachStore with an engine that keeps little in memory, so that a few events are more than it holds.
+func eachWindow(t *testing.T, window int, tell func(s *story)) {
+	t.Parallel() // stories wait for disks and loopback, not for the processor
 	storetest.EachOpen(t, func(t *testing.T, open storetest.Opener) {
-		s := &story{t: t, clock: clock.NewHand(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)), open: open}
+		t.Parallel()
+		s := &story{t: t, clock: clock.NewHand(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)), open: open, window: window}
 		s.start()
 		t.Cleanup(func() { s.stop() })
 		tell(s)
@@ -95,6 +101,13 @@ func (s *story) receiver(answers ...int) *receiver {
 	return r
 }
 
+// answer makes it answer one status from now on.
+func (r *receiver) answer(status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answers = []int{status}
+}
+
 func (r *receiver) calls() []call {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -103,7 +116,7 @@ func (r *receiver) calls() []call {
 
 func (s *story) start() {
 	s.outcomes = make(chan *store.Outcome, 100_000)
-	e := &engine.Engine{Clock: s.clock, Log: slog.New(slog.DiscardHandler)}
+	e := &engine.Engine{Clock: s.clock, Log: slog.New(slog.DiscardHandler), Window: s.window}
 	e.Outcome = func(_ *hub.Target, o *store.Outcome) { s.outcomes <- o }
 	s.engine = e
 	s.store = s.open(func(o *store.Options) {
@@ -131,7 +144,11 @@ func (s *story) start() {
 	for _, t := range targets {
 		e.SetTarget(t)
 	}
-	s.door.SetTargets(targets, 0)
+	rev, err := s.store.LastRevision(context.Background(), tenant)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.door.SetTargets(targets, rev)
 	engineDone.Go(func() { _ = e.Run(ctx) })
 	s.stop = sync.OnceFunc(func() {
 		cancel()

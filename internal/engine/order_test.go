@@ -249,22 +249,21 @@ func TestO2_O3_ReadsCrossWithRereads(t *testing.T) {
 func TestO3_LaneIsReadWhileMoreIsAccepted(t *testing.T) {
 	for _, by := range []string{hub.OrderKey, hub.OrderAll} {
 		t.Run(by, func(t *testing.T) {
-			eachWindow(t, 2, func(s *story) {
-				const events = 200
+			eachWindow(t, 16, func(s *story) {
+				const events = 10 + 150
 				r := s.receiver(200)
 				s.endpoint(r.URL, func(e *hub.Endpoint) { e.Order.By = by })
-				var publishers sync.WaitGroup
-				for range 4 {
-					publishers.Go(func() {
-						for range events / 4 {
-							s.publish("order.updated", "A", n(1))
-						}
-					})
-				}
+				var publisher sync.WaitGroup
+				publisher.Go(func() {
+					s.publishAll(10, func(int) string { return "A" })
+					for range 150 {
+						s.publish("order.updated", "A", n(1))
+					}
+				})
 				for range events {
 					s.wantResults(hub.Succeeded)
 				}
-				publishers.Wait()
+				publisher.Wait()
 				s.settle()
 				s.quiet()
 			})

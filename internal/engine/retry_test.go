@@ -191,7 +191,7 @@ func TestO2_RestartReadsWhatIsOwed(t *testing.T) {
 func TestO2_NothingTwiceWhileReadsAndOutcomesCross(t *testing.T) {
 	eachStore(t, func(s *story) {
 		r := s.receiver()
-		for i := range 3000 {
+		for i := range 1500 {
 			r.answers = append(r.answers, []int{500, 200, 200}[i%3])
 		}
 		r.answers = append(r.answers, 200)
@@ -202,7 +202,7 @@ func TestO2_NothingTwiceWhileReadsAndOutcomesCross(t *testing.T) {
 				e.Retry.Intervals = append(e.Retry.Intervals, hub.Duration(200*time.Millisecond))
 			}
 		})
-		const events = 300
+		const events = 120
 		for i := range events {
 			s.publish("order.created", "A", n(i))
 		}

@@ -92,7 +92,7 @@ func (e *Engine) setTarget(n hub.Target) {
 	} else {
 		// What the engine itself knows better than whoever read the row.
 		n.Health = t.Health
-		if n.State == t.told.State && n.StateAt.UnixMilli() == t.told.StateAt.UnixMilli() {
+		if sameChoice(&n, &t.told) {
 			// Nobody chose a state since, so that of the hub's own account stands, written down yet or not.
 			t.told = n
 			n.State, n.StateBy, n.StateWhy, n.StateAt = t.State, t.StateBy, t.StateWhy, t.StateAt
@@ -114,6 +114,11 @@ func (e *Engine) setTarget(n hub.Target) {
 		e.reread(t)
 	}
 	e.touch(t)
+}
+
+// sameChoice tells whether two rows bear the same state, set by the same hand at the same moment.
+func sameChoice(a, b *hub.Target) bool {
+	return a.State == b.State && a.StateBy == b.StateBy && a.StateWhy == b.StateWhy && a.StateAt.UnixMilli() == b.StateAt.UnixMilli()
 }
 
 // forget drops what waits in memory. What flies lands on its own.

@@ -57,10 +57,23 @@ func ParseURL(text string) (*URLTemplate, error) {
 			u.paths = append(u.paths, p)
 		}
 	}
-	if fixed, ok := u.path.Static(); ok && dotSegment(fixed) {
+	if dotSegment(fixedOf(u.path)) {
 		return nil, &ParseError{pathAt, "the path holds a . or .. segment", "write the path as the server names it"}
 	}
 	return u, nil
+}
+
+// fixedOf is what a person typed, with an x for everything that an event fills in.
+func fixedOf(t *Template) string {
+	var fixed strings.Builder
+	for i := range t.parts {
+		if p := &t.parts[i]; p.literal != "" {
+			fixed.WriteString(p.literal)
+		} else {
+			fixed.WriteByte('x')
+		}
+	}
+	return fixed.String()
 }
 
 func parseAddressPart(text string, place Place, offset int) (*Template, error) {

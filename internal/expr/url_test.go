@@ -50,6 +50,11 @@ func TestRule4_NoPlaceholderInSchemeOrHost(t *testing.T) {
 }
 
 func TestRule4_DotSegmentsFail(t *testing.T) {
+	for _, never := range []string{"https://x.cz/a/../b", "https://x.cz/a/../#v#", "https://x.cz/#v#/%2E%2e?q=1"} {
+		if _, err := ParseURL(never); err == nil {
+			t.Errorf("%s was taken, and no event could be sent there", never)
+		}
+	}
 	for template, values := range map[string][]string{
 		"https://x.cz/a/#v#/b": {".", "..", "..;x"},
 		"https://x.cz/a/.#v#":  {"", "."},

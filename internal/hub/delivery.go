@@ -60,6 +60,8 @@ func (d Delivery) After(a Attempt, retry Retry, stuck Stuck, now time.Time, jitt
 		return Next{State: Failed, Tries: tries, Reason: "final by rule: " + a.Error}
 	case stuck.SetAsideAfter > 0 && tries >= stuck.SetAsideAfter:
 		return Next{State: Failed, Tries: tries, Reason: "set aside after " + plural(tries, "try", "tries") + ": " + a.Error}
+	case tries > len(retry.Intervals) && tries == 1:
+		return Next{State: Failed, Tries: tries, Reason: "no retry is set: " + a.Error}
 	case tries > len(retry.Intervals):
 		return Next{State: Failed, Tries: tries, Reason: "all " + plural(tries, "try", "tries") + " used up: " + a.Error}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -147,6 +148,9 @@ func Origin(address string) (string, error) {
 		return "", fmt.Errorf("is not an address such as https://example.com/path")
 	}
 	port := u.Port()
+	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0) {
+		return "", fmt.Errorf("has a port that is none: from 1 to 65535 are allowed")
+	}
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[scheme]
 	}

@@ -144,7 +144,8 @@ func (e *Endpoint) NotBuilt() Problems {
 
 func (e *Endpoint) validatePlain(p *Problems) {
 	CheckText(p, "/name", e.Name, MaxNameLen)
-	if strings.TrimSpace(e.Name) == "" && e.Request.URL != "" {
+	// Without a name an endpoint bears its host's; without a host the address is what is wrong.
+	if e.Name != "" && strings.TrimSpace(e.Name) == "" {
 		p.Add("/name", "is empty")
 	}
 	if _, err := ParseID(EndpointPrefix, e.Name); err == nil {

@@ -60,6 +60,8 @@ func TestEveryWrongSettingIsNamed(t *testing.T) {
 		"O4 jitter":                {func(e *Endpoint) { e.Retry.Jitter = 1.1 }, "/retry/jitter"},
 		"no url":                   {func(e *Endpoint) { e.Request.URL = "" }, "/request/url"},
 		"url of another scheme":    {func(e *Endpoint) { e.Request.URL = "ftp://x.example/" }, "/request/url"},
+		"port above 65535":         {func(e *Endpoint) { e.Request.URL = "https://x.example:65536/" }, "/request/url"},
+		"port 0":                   {func(e *Endpoint) { e.Request.URL = "https://x.example:0/" }, "/request/url"},
 		"variable in the host":     {func(e *Endpoint) { e.Request.URL = "https://#shop.host#/in" }, "/request/url"},
 		"variable in part of host": {func(e *Endpoint) { e.Request.URL = "https://a.#shop.host#/in" }, "/request/url"},
 		"user in the url":          {func(e *Endpoint) { e.Request.URL = "https://me:pass@x.example/in" }, "/request/url"},

@@ -80,7 +80,10 @@ func (p Problems) Err() error {
 	if len(p) == 0 {
 		return nil
 	}
-	e := Errorf(Invalid, "%s: %s", p[0].Pointer, p[0].Detail)
+	e := Errorf(Invalid, "%s", p[0].Detail)
+	if p[0].Pointer != "" {
+		e.Detail = p[0].Pointer + ": " + e.Detail
+	}
 	if len(p) > 1 {
 		e.Detail += fmt.Sprintf(" (and %d more)", len(p)-1)
 	}

@@ -31,6 +31,7 @@ type Publisher struct {
 	Touched func(target int64)
 
 	routes  atomic.Pointer[map[int64]*routing] // by tenant
+	started atomic.Int64                       // the newest revision at start, for tenants without targets
 	types   atomic.Pointer[map[string]*rule]
 	changes sync.Mutex // one change of routes or types at a time
 	seen    sync.Map   // discovered type names

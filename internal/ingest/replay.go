@@ -32,7 +32,11 @@ const (
 	ReplayCancelled = "cancelled"
 )
 
-const replayPage = 200
+const (
+	replayPage  = 200
+	replayNote  = 10 * time.Second // how long a slow replay goes on before it notes how far it came
+	replayAgain = time.Second
+)
 
 var replayOutcomes = []string{string(hub.Failed), hub.OutcomeSkipped, string(hub.Cancelled), string(hub.Delivered)}
 
@@ -100,28 +104,44 @@ func (p *Publisher) StartReplay(ctx context.Context, tenant int64, f ReplayFilte
 	return r, nil
 }
 
-// Run works the replays that were left to it, also those of before a restart, until ctx ends.
+// Run works the replays that were left to it, also those of before a restart, until ctx ends. They run side by
+// side, so that a slow one delays no other.
 func (p *Publisher) Run(ctx context.Context) error {
+	var working sync.WaitGroup
+	defer working.Wait()
+	running := map[hub.ID]bool{}
+	ended := make(chan hub.ID)
+	var again <-chan time.Time
 	for {
 		unfinished, err := p.Store.ReplaysIn(ctx, ReplayRunning)
-		for i := range unfinished {
-			if err = p.replay(ctx, &unfinished[i]); err != nil {
-				break
+		if err != nil && ctx.Err() == nil {
+			p.Log.Error("replays not read, tried again", "err", err)
+			again = time.After(replayAgain)
+		}
+		for _, r := range unfinished {
+			if running[r.ID] {
+				continue
 			}
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		var again <-chan time.Time
-		if err != nil {
-			p.Log.Error("replay interrupted, tried again", "err", err)
-			again = time.After(time.Second)
+			running[r.ID] = true
+			working.Go(func() {
+				if err := p.replay(ctx, &r); err != nil && ctx.Err() == nil {
+					p.Log.Error("replay interrupted, tried again", "replay", r.ID.Text(hub.ReplayPrefix), "err", err)
+					_ = sleepUntil(ctx, time.Now().Add(replayAgain))
+				}
+				select {
+				case ended <- r.ID:
+				case <-ctx.Done():
+				}
+			})
 		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case id := <-ended:
+			delete(running, id)
 		case <-p.replays.signal():
 		case <-again:
+			again = nil
 		}
 	}
 }
@@ -133,18 +153,19 @@ func (p *Publisher) replay(ctx context.Context, r *store.Replay) error {
 	if err := json.Unmarshal(r.Filter, &f); err != nil {
 		return err
 	}
-	start, sent := time.Now(), 0
+	next := time.Now()
 	err := p.eachReplayed(ctx, r, f, func(e *hub.Event) error {
 		route := p.routing(r.Tenant).routes[r.To]
 		if route == nil {
 			return hub.Errorf(hub.NotFound, "the endpoint is gone")
 		}
 		if !f.Rate.IsZero() {
-			if err := sleepUntil(ctx, start.Add(time.Duration(sent)*f.Rate.Every())); err != nil {
+			if err := sleepUntil(ctx, next); err != nil {
 				return err
 			}
+			// What took longer than its turn is not caught up with: that would be a burst.
+			next = time.Now().Add(f.Rate.Every())
 		}
-		sent++
 		_, err := p.oweAgain(ctx, e, []store.Owed{{Target: r.To, Key: route.lane(e)}})
 		if err == nil {
 			r.Done++
@@ -169,10 +190,13 @@ func (p *Publisher) noteReplay(ctx context.Context, r *store.Replay) error {
 
 // eachReplayed calls do for every event of the filter, oldest first, starting behind r.Position.
 func (p *Publisher) eachReplayed(ctx context.Context, r *store.Replay, f ReplayFilter, do func(*hub.Event) error) error {
-	cursor := string(r.Position)
+	cursor, limit := string(r.Position), replayPage
+	if !f.Rate.IsZero() && !f.DryRun && r.Total > 0 {
+		limit = int(max(1, min(replayPage, replayNote/f.Rate.Every())))
+	}
 	filter := store.EventFilter{Tenant: r.Tenant, Since: f.Since, Until: f.Until}
 	for {
-		events, next, err := p.Store.Events(ctx, filter, store.Page{Limit: replayPage, Cursor: cursor, Ascending: true})
+		events, next, err := p.Store.Events(ctx, filter, store.Page{Limit: limit, Cursor: cursor, Ascending: true})
 		if err != nil {
 			return err
 		}
@@ -204,6 +228,9 @@ func (p *Publisher) eachReplayed(ctx context.Context, r *store.Replay, f ReplayF
 func (p *Publisher) replayed(ctx context.Context, r *store.Replay, f ReplayFilter, e *hub.Event) (bool, error) {
 	if len(f.EventTypes) > 0 && !takesType(f.EventTypes, e.Type) {
 		return false, nil
+	}
+	if e.OnlyTarget != 0 && e.OnlyTarget != r.Target {
+		return false, nil // it was sent again to another endpoint only
 	}
 	d, found, err := p.Store.NewestDelivery(ctx, e.ID, r.Target)
 	if err != nil {

@@ -63,6 +63,7 @@ func (p *Publisher) SetTargets(targets []hub.Target, rev int64) {
 	for _, r := range tenants {
 		r.index()
 	}
+	p.started.Store(rev)
 	p.routes.Store(&tenants)
 }
 
@@ -77,15 +78,13 @@ func (p *Publisher) replace(tenant int64, r *routing) {
 	p.routes.Store(&all)
 }
 
-var noRouting = &routing{}
-
 func (p *Publisher) routing(tenant int64) *routing {
 	if all := p.routes.Load(); all != nil {
 		if r := (*all)[tenant]; r != nil {
 			return r
 		}
 	}
-	return noRouting
+	return &routing{rev: p.started.Load()}
 }
 
 func newRoute(t hub.Target) *route {
@@ -107,8 +106,10 @@ func (r *routing) index() {
 			r.wide = append(r.wide, route)
 			continue
 		}
-		for _, name := range types {
-			r.exact[name] = append(r.exact[name], route)
+		for i, name := range types {
+			if !contains(types[:i], name) { // named twice, owed once
+				r.exact[name] = append(r.exact[name], route)
+			}
 		}
 	}
 }
@@ -158,7 +159,12 @@ const conditionBudget = 50 * time.Millisecond
 
 var errSlowConditions = errors.New("the conditions on this event took more than 50 ms")
 
-func conditionFailed(err error) string { return string(hub.ConditionError) + ": " + err.Error() }
+// conditionFailed is the reason of a delivery whose condition could not be judged. It may quote the data, in which
+// stands what no database takes as text.
+func conditionFailed(err error) string {
+	reason := strings.ToValidUTF8(string(hub.ConditionError)+": "+err.Error(), "\uFFFD")
+	return strings.ReplaceAll(reason, "\x00", "\uFFFD")
+}
 
 // lane is the key whose order the target keeps; an event without one waits for nobody.
 func (r *route) lane(e *hub.Event) string {

@@ -53,7 +53,7 @@ func TestC3_PostsTheEnvelopeSigned(t *testing.T) {
 	}
 }
 
-func TestC3_ChosenFieldsAttributesAndTheBareFact(t *testing.T) {
+func TestC3_P3_ChosenFieldsAttributesAndTheBareFact(t *testing.T) {
 	r := newReceiver(t)
 	s, _ := newSender(t)
 	for _, c := range []struct{ request, want string }{

@@ -161,7 +161,6 @@ func build(ctx context.Context, c Config, o Options) (*house, error) {
 	h.api = api.New(api.Options{
 		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: h.store, Log: o.Log, Now: time.Now, MaxData: c.MaxData,
 		Sending:    h.sending,
-		Touched:    h.engine.Touched,
 		Ready:      h.ready,
 		Collectors: []prometheus.Collector{&gauges{engine: h.engine, store: h.store}},
 		Stream:     h.stream,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,10 +99,25 @@ func (s *Service) Preview(ctx context.Context, tenant int64, ref string, unsaved
 	if s.Matches != nil {
 		result.Matched, result.Reason = s.Matches(ctx, tenant, t.Endpoint.Subscription, event)
 	}
-	for _, w := range compiled.Warnings(call) {
+	for _, w := range slices.Concat(compiled.Warnings(call), missingFields(t.Endpoint.Request, event)) {
 		result.Warnings = append(result.Warnings, strings.TrimSpace(w.Pointer+" "+w.Detail))
 	}
 	return result, nil
+}
+
+// missingFields are chosen parts of the data that the event lacks; they are left out when it is sent.
+func missingFields(r hub.Request, event *hub.Event) []hub.FieldError {
+	doc, err := expr.ParseDoc(event.Data)
+	if err != nil || r.Fields == nil {
+		return nil
+	}
+	var missing hub.Problems
+	for i, field := range *r.Fields {
+		if _, found := doc.Lookup(strings.ReplaceAll(field, "[]", "[0]")); !found {
+			missing.Add(fmt.Sprintf("/request/fields/%d", i), "the sample has no %s", field)
+		}
+	}
+	return missing
 }
 
 // tryEvent finds or makes the event of a test. One that is made is stored nowhere.

@@ -37,6 +37,12 @@ func TestP5_PreviewShowsTheCallWithoutMakingIt(t *testing.T) {
 		if got.URL != server.URL+"/other" || string(got.Body) != `{"credit":1e3}` {
 			t.Errorf("got %s %s", got.URL, got.Body)
 		}
+		chosen := o.endpoint(`{"name":"F","request":{"url":"https://f.example/","fields":["customer.id","customer.nmae"]}}`)
+		got, err = o.Preview(o.ctx, o.tenant, "", &chosen, settings.TryInput{EventType: "customer.credit.changed"})
+		o.ok(err)
+		if len(got.Warnings) != 1 || got.Warnings[0] != "/request/fields/1 the sample has no customer.nmae" {
+			t.Errorf("warnings: got %q", got.Warnings)
+		}
 		if *calls != 0 {
 			t.Errorf("a preview called the receiver %d times", *calls)
 		}

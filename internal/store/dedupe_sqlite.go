@@ -12,7 +12,7 @@ import (
 
 // Caller ids and references are random keys, and a random key dirties a page of its tree. So they are kept in
 // small trees: a bucket is closed after a day or this many rows, and only the newest grows.
-const bucketRows = 4 << 10
+const bucketRows = 512
 
 // spanIDs is how many ids one filter knows. A full one is stored, so that a start reads it instead of the ids.
 const spanIDs = 256 << 10
@@ -68,7 +68,7 @@ func (b *buckets) back() {
 func (b *buckets) turn() {
 	b.takeScanned()
 	now := b.now().UnixMilli()
-	if b.current != 0 && b.digests < bucketRows && b.refs < 2*bucketRows && now-b.current < day.Milliseconds() {
+	if b.current != 0 && b.digests < bucketRows && b.refs < bucketRows && now-b.current < day.Milliseconds() {
 		return
 	}
 	if b.current != 0 {

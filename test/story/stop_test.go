@@ -18,12 +18,13 @@ type session struct {
 	t       *testing.T
 	dir     string
 	address string
+	flags   []string // of `hacek serve`, beside the usual ones
 	hub     *running
 }
 
 func (s *session) start() {
 	s.t.Helper()
-	cmd := exec.Command(program, "serve", "--listen", s.address, "--allow-private", "127.0.0.0/8")
+	cmd := exec.Command(program, append([]string{"serve", "--listen", s.address, "--allow-private", "127.0.0.0/8"}, s.flags...)...)
 	cmd.Dir = s.dir
 	cmd.Env = []string{"HACEK_API_KEY=" + adminKey, "HOME=" + s.dir}
 	h, base, err := launch(cmd, filepath.Join(s.dir, "hub.out"), filepath.Join(s.dir, "hub.err"))
@@ -58,22 +59,28 @@ func (s *session) run(args ...string) string {
 
 func (s *session) call(method, path, body string) string {
 	s.t.Helper()
+	status, text, err := s.ask(method, path, "application/json", body)
+	if err != nil || status/100 != 2 {
+		s.t.Fatalf("%s %s: %d: %s (%v)", method, path, status, text, err)
+	}
+	return text
+}
+
+// ask is a call whatever comes of it.
+func (s *session) ask(method, path, contentType, body string) (status int, text string, err error) {
 	request, err := http.NewRequest(method, "http://"+s.address+path, strings.NewReader(body))
 	if err != nil {
-		s.t.Fatal(err)
+		return 0, "", err
 	}
 	request.Header.Set("Authorization", "Bearer "+adminKey)
-	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Content-Type", contentType)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		s.t.Fatal(err)
+		return 0, "", err
 	}
 	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode/100 != 2 {
-		s.t.Fatalf("%s %s: %s: %s (%v)", method, path, answer.Status, text, err)
-	}
-	return string(text)
+	read, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(read), err
 }
 
 // A receiver that hangs keeps a clean stop waiting; a second signal ends the hub at once, and what was under way is
