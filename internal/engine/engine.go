@@ -27,7 +27,9 @@ const (
 	maxBacklog  = 20_000   // outcomes not yet durable; more, and no new attempt starts
 	stopGrace   = 20 * time.Second
 	stuckRetry  = 250 * time.Millisecond
-	refillQuery = 4 // reads at the same time
+	refusedRest = time.Minute // of a target, after the database refused to keep one of its outcomes
+	orphansEach = time.Hour   // deleted targets are looked through for what came to them at the last moment
+	refillQuery = 4           // reads at the same time
 )
 
 // Engine works the deliveries. Set the exported fields, then Run. Offer, Recorded and SetTarget may be called at
@@ -106,6 +108,15 @@ func (e *Engine) Offer(fresh []store.Fresh) {
 // Recorded takes outcomes that are now durable.
 func (e *Engine) Recorded(outcomes []*store.Outcome) {
 	e.inbox.put(func() { e.inbox.recorded = append(e.inbox.recorded, outcomes...) })
+}
+
+// Refused takes outcomes that the database will never take.
+func (e *Engine) Refused(outcomes []*store.Outcome) {
+	e.call(func() {
+		for _, o := range outcomes {
+			e.refused(o, e.Clock.Now())
+		}
+	})
 }
 
 // SetTarget makes a target's newest settings and state count from the next attempt on.

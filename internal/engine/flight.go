@@ -93,7 +93,7 @@ func (e *Engine) attempt(ctx context.Context, t *hub.Target, c *sender.Compiled,
 		return hub.Attempt{N: d.Tries + 1, At: at, Result: r, SettingsVersion: t.Version, Error: fmt.Sprintf(format, args...)}
 	}
 	if *event == nil {
-		events, err := e.Store.Payloads(ctx, t.Tenant, []hub.ID{d.Event})
+		events, err := e.Store.Payloads(ctx, t.Tenant, []hub.ID{d.Event}, 0)
 		if err == nil && len(events) == 0 {
 			e.Log.Error("BUG: an event that is owed is gone", "event", d.Event.Text(hub.EventPrefix))
 			a := failed(hub.RenderFailed, "the event is gone")
@@ -167,6 +167,19 @@ func (e *Engine) relaunch(t *target, n *entry, now time.Time) {
 	if e.targets[t.No] == t {
 		t.rest = now.Add(stuckRetry)
 		e.reread(t)
+	}
+}
+
+// refused takes back a delivery whose outcome the database would not have. It is owed still, and tried again, but
+// not at once: the receiver has it already.
+func (e *Engine) refused(o *store.Outcome, now time.Time) {
+	t := e.targets[o.Delivery.Target]
+	if t == nil {
+		return
+	}
+	if n := t.known[o.Delivery.Seq]; n != nil {
+		e.relaunch(t, n, now)
+		t.rest = now.Add(refusedRest)
 	}
 }
 

@@ -144,7 +144,7 @@ func (s *story) start() {
 	for _, t := range targets {
 		e.SetTarget(t)
 	}
-	rev, err := s.store.LastRevision(context.Background(), tenant)
+	rev, err := s.store.NewestRevision(context.Background())
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -118,8 +118,12 @@ func (e *Engine) read(l *load, no, tenant int64, ordered bool, after int64, know
 	}
 }
 
-// payloadChunk is how many payloads of a read are fetched with it; the others are read when their turn comes.
-const payloadChunk = 256
+// payloadChunk and payloadBytes are how much of the payloads a read brings along; the others are read when their turn
+// comes.
+const (
+	payloadChunk = 256
+	payloadBytes = 4 << 20
+)
 
 func (e *Engine) readPayloads(ctx context.Context, tenant int64, l *load) error {
 	ids := make([]hub.ID, 0, payloadChunk)
@@ -133,7 +137,7 @@ func (e *Engine) readPayloads(ctx context.Context, tenant int64, l *load) error 
 	if len(ids) == 0 {
 		return nil
 	}
-	events, err := e.Store.Payloads(ctx, tenant, ids)
+	events, err := e.Store.Payloads(ctx, tenant, ids, payloadBytes)
 	if err != nil {
 		return err
 	}

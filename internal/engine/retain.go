@@ -49,15 +49,25 @@ func clockJumped(start time.Time) bool {
 	return drift > time.Minute || drift < -time.Minute
 }
 
-// cancelOrphans ends what deleted targets are still owed, where a crash came between the two.
+// cancelOrphans ends what deleted targets are still owed: a crash came between the two, or an event that was on its
+// way when the target was deleted.
 func (e *Engine) cancelOrphans(ctx context.Context) {
-	orphans, err := e.Store.Orphans(ctx)
-	for _, no := range orphans {
-		if err == nil {
-			err = e.Store.CancelOpen(ctx, no)
+	for {
+		orphans, err := e.Store.Orphans(ctx)
+		for _, no := range orphans {
+			if err == nil {
+				err = e.Store.CancelOpen(ctx, no)
+			}
 		}
-	}
-	if err != nil && ctx.Err() == nil {
-		e.Log.Error("deliveries of deleted endpoints not cancelled", "err", err)
+		if err != nil && ctx.Err() == nil {
+			e.Log.Error("deliveries of deleted endpoints not cancelled", "err", err)
+		}
+		tick, forget := e.Clock.At(e.Clock.Now().Add(orphansEach))
+		select {
+		case <-ctx.Done():
+			forget()
+			return
+		case <-tick:
+		}
 	}
 }

@@ -75,7 +75,7 @@ func TestE1_AfterARestartWithoutEndpoints(t *testing.T) {
 		if err := s.settings.DeleteEndpoint(s.ctx, tenant, gone.ID.Text(hub.EndpointPrefix), "", settings.By{Name: "Jana"}); err != nil {
 			t.Fatal(err)
 		}
-		rev, err := s.store.LastRevision(s.ctx, tenant)
+		rev, err := s.store.NewestRevision(s.ctx)
 		if err != nil {
 			t.Fatal(err)
 		}

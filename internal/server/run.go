@@ -135,6 +135,7 @@ func build(ctx context.Context, c Config, o Options) (*house, error) {
 			h.engine.Offer(fresh)
 			h.stream.Accepted(fresh)
 		},
+		Refused: h.engine.Refused,
 		Recorded: func(outcomes []*store.Outcome) {
 			h.engine.Recorded(outcomes)
 			h.stream.Recorded(outcomes)
@@ -177,20 +178,13 @@ func (h *house) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load the endpoints: %w", err)
 	}
-	newest := map[int64]int64{}
 	for _, t := range targets {
 		h.engine.SetTarget(t)
-		if _, known := newest[t.Tenant]; known {
-			continue
-		}
-		if newest[t.Tenant], err = h.store.LastRevision(ctx, t.Tenant); err != nil {
-			return fmt.Errorf("load the endpoints: %w", err)
-		}
 	}
 	// Revisions are numbered across tenants, so the highest of all describes each tenant as it is now.
-	var rev int64
-	for _, no := range newest {
-		rev = max(rev, no)
+	rev, err := h.store.NewestRevision(ctx)
+	if err != nil {
+		return fmt.Errorf("load the endpoints: %w", err)
 	}
 	h.ingest.SetTargets(targets, rev)
 	types, err := h.settings.EventTypes(ctx)

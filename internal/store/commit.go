@@ -187,6 +187,9 @@ func (s *Store) commitAll(ctx context.Context, b *batch, lost *[]*batch) []*Outc
 		// An outcome the database refuses cannot be kept for ever: it would hold up all others. The delivery stays
 		// owed and is sent again.
 		s.backlog.Add(-int64(len(b.outcomes)))
+		if len(b.outcomes) > 0 && s.opt.Refused != nil {
+			s.opt.Refused(b.outcomes)
+		}
 		return nil
 	case fatal:
 		s.die(err)

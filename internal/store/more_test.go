@@ -190,12 +190,12 @@ func TestATargetIsSeenAsItWas(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		w := tell(t, s)
 		old := w.target(1, "old")
-		then, err := w.LastRevision(w.ctx, 1)
+		then, err := w.NewestRevision(w.ctx)
 		w.must(err)
 		w.write(func(tx *store.Tx) error {
 			return tx.ChangeState(w.ctx, 1, old.No, hub.Active, hub.Off, "Jana", "stock-taking", noon)
 		})
-		off, err := w.LastRevision(w.ctx, 1)
+		off, err := w.NewestRevision(w.ctx)
 		w.must(err)
 		w.target(1, "new")
 		w.write(func(tx *store.Tx) error { return tx.DeleteTarget(w.ctx, old, off+1) })

@@ -92,17 +92,6 @@ func (s *Store) Revisions(ctx context.Context, f RevisionFilter, p Page) ([]Revi
 	return found, cursor(found[len(found)-1].No), nil
 }
 
-// LastRevision is the number of a tenant's newest change, 0 when there was none.
-func (s *Store) LastRevision(ctx context.Context, tenant int64) (int64, error) {
-	ctx, cancel := s.read(ctx)
-	defer cancel()
-	var no sql.NullInt64
-	if err := s.db.QueryRowContext(ctx, `SELECT max(no) FROM revision WHERE tenant_no = $1`, tenant).Scan(&no); err != nil {
-		return 0, fmt.Errorf("read the newest revision: %w", err)
-	}
-	return no.Int64, nil
-}
-
 // Revision finds one of a tenant's changes.
 func (s *Store) Revision(ctx context.Context, tenant, no int64) (Revision, error) {
 	ctx, cancel := s.read(ctx)
@@ -115,4 +104,15 @@ func (s *Store) Revision(ctx context.Context, tenant, no int64) (Revision, error
 		return Revision{}, fmt.Errorf("read revision %d: %w", no, err)
 	}
 	return r, nil
+}
+
+// NewestRevision is the number of the newest revision of all tenants; zero when nothing was ever set.
+func (s *Store) NewestRevision(ctx context.Context) (no int64, err error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	err = s.db.QueryRowContext(ctx, `SELECT coalesce(max(no), 0) FROM revision`).Scan(&no)
+	if err != nil {
+		return 0, fmt.Errorf("read the newest revision: %w", err)
+	}
+	return no, nil
 }

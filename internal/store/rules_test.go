@@ -224,7 +224,7 @@ func TestRule14_AnotherTenantSeesNothing(t *testing.T) {
 		none("deliveries", len(rows), err)
 		rows, _, err = w.Deliveries(w.ctx, store.DeliveryFilter{Tenant: stranger, Event: e.ID}, store.Page{})
 		none("deliveries by event", len(rows), err)
-		payloads, err := w.Payloads(w.ctx, stranger, []hub.ID{e.ID})
+		payloads, err := w.Payloads(w.ctx, stranger, []hub.ID{e.ID}, 0)
 		none("payloads", len(payloads), err)
 		targets, _, err := w.TargetPage(w.ctx, stranger, hub.KindEndpoint, store.Page{})
 		none("targets", len(targets), err)

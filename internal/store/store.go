@@ -35,6 +35,8 @@ type Options struct {
 	Committed func([]Fresh)
 	// Recorded is told of every outcome right after its commit; it must not block.
 	Recorded func([]*Outcome)
+	// Refused is told of outcomes that the database will never take; they stay owed. It must not block.
+	Refused func([]*Outcome)
 	// Fatal is called when durability is lost (a failed fsync, a lost lease): the process must end and recover at
 	// its next start. Nothing is answered and nothing is sent afterwards.
 	Fatal func(error)
