@@ -272,9 +272,9 @@ func (s *Success) validate(p *Problems) {
 func checkStatuses(p *Problems, pointer string, statuses []string) {
 	checkCount(p, pointer, len(statuses))
 	for i, s := range statuses {
-		rest, ok := s, len(s) == 3 && s[0] >= '2' && s[0] <= '5'
+		ok := len(s) == 3 && s[0] >= '2' && s[0] <= '5'
 		if ok {
-			rest = s[1:]
+			rest := s[1:]
 			ok = rest == "xx" || rest[0] >= '0' && rest[0] <= '9' && rest[1] >= '0' && rest[1] <= '9'
 		}
 		if !ok {
