@@ -40,7 +40,7 @@ type Engine struct {
 	Clock  clock.Clock
 	Log    *slog.Logger
 	// Attempted sees every attempt after it was made, to write the delivery log. May be nil.
-	Attempted func(t *hub.Target, e *hub.Event, d hub.Delivery, a *hub.Attempt)
+	Attempted func(t *hub.Target, call sender.Call, a *hub.Attempt)
 	// Outcome sees every outcome once it is durable, for the live stream. It must not block. May be nil.
 	Outcome func(t *hub.Target, o *store.Outcome)
 	// Retain is how long finished events are kept; zero keeps them for good.

@@ -80,19 +80,23 @@ const goneWhy = "the receiver answered 410 Gone"
 
 // fly makes the attempt. It runs on a goroutine of its own and touches nothing of the plan.
 func (e *Engine) fly(f *flight, t *hub.Target, c *sender.Compiled, broken error, d hub.Delivery, event *hub.Event) {
-	f.attempt = e.attempt(e.flying, t, c, broken, d, &event)
-	if e.Attempted != nil && event != nil && !f.attempt.Result.Ours() {
-		e.Attempted(t, event, d, &f.attempt)
+	id := d.ID()
+	call := sender.Call{
+		Event: event, EventID: d.Event.Text(hub.EventPrefix), DeliveryID: id.Text(), AttemptID: id.Attempt(d.Tries + 1),
+		Number: d.Tries + 1, SettingsVersion: t.Version, Now: e.Clock.Now(),
+	}
+	f.attempt = e.attempt(e.flying, t, c, broken, d, &call)
+	if e.Attempted != nil && call.Event != nil && !f.attempt.Result.Ours() {
+		e.Attempted(t, call, &f.attempt)
 	}
 	e.inbox.put(func() { e.inbox.landed = append(e.inbox.landed, f) })
 }
 
-func (e *Engine) attempt(ctx context.Context, t *hub.Target, c *sender.Compiled, broken error, d hub.Delivery, event **hub.Event) hub.Attempt {
-	at := e.Clock.Now()
+func (e *Engine) attempt(ctx context.Context, t *hub.Target, c *sender.Compiled, broken error, d hub.Delivery, call *sender.Call) hub.Attempt {
 	failed := func(r hub.Result, format string, args ...any) hub.Attempt {
-		return hub.Attempt{N: d.Tries + 1, At: at, Result: r, SettingsVersion: t.Version, Error: fmt.Sprintf(format, args...)}
+		return hub.Attempt{N: call.Number, At: call.Now, Result: r, SettingsVersion: t.Version, Error: fmt.Sprintf(format, args...)}
 	}
-	if *event == nil {
+	if call.Event == nil {
 		events, err := e.Store.Payloads(ctx, t.Tenant, []hub.ID{d.Event}, 0)
 		if err == nil && len(events) == 0 {
 			e.Log.Error("BUG: an event that is owed is gone", "event", d.Event.Text(hub.EventPrefix))
@@ -104,21 +108,15 @@ func (e *Engine) attempt(ctx context.Context, t *hub.Target, c *sender.Compiled,
 			e.Log.Error("payload not read", "event", d.Event.Text(hub.EventPrefix), "err", err)
 			return failed(hub.Interrupted, "the event could not be read: %v", err)
 		}
-		*event = events[0]
+		call.Event = events[0]
 	}
 	if broken != nil {
 		return failed(hub.RenderFailed, "the endpoint's settings cannot be used: %v", broken)
 	}
-	id := d.ID()
-	a := e.Sender.Send(ctx, c, sender.Call{
-		Event: *event, EventID: d.Event.Text(hub.EventPrefix), DeliveryID: id.Text(), AttemptID: id.Attempt(d.Tries + 1),
-		Number: d.Tries + 1, SettingsVersion: t.Version, Now: at,
-	})
+	a := e.Sender.Send(ctx, c, *call)
 	if a.Result != hub.Succeeded && ctx.Err() != nil {
 		a.Result, a.Error = hub.Interrupted, "the hub was stopping"
 	}
-	a.N = d.Tries + 1
-	a.SettingsVersion = t.Version
 	return a
 }
 

@@ -46,7 +46,13 @@ func (id ID) Time() time.Time {
 }
 
 // Text is the id as the outside sees it.
-func (id ID) Text(prefix string) string { return prefix + crockford.EncodeToString(id[:]) }
+func (id ID) Text(prefix string) string { return encode(prefix, id[:]) }
+
+// encode writes an id without a second copy: several are written for every delivery.
+func encode(prefix string, raw []byte) string {
+	var room [96]byte
+	return string(crockford.AppendEncode(append(room[:0], prefix...), raw))
+}
 
 // ParseID reads what Text wrote; another prefix or another length is an error that says so.
 func ParseID(prefix, text string) (ID, error) {
@@ -100,12 +106,12 @@ type DeliveryID struct {
 
 // Text is "dlv_" and the three parts.
 func (d DeliveryID) Text() string {
-	return DeliveryPrefix + crockford.EncodeToString(d.bytes())
+	return encode(DeliveryPrefix, d.bytes())
 }
 
 // Attempt is the id of this delivery's n-th attempt, counted from 1.
 func (d DeliveryID) Attempt(n int) string {
-	return AttemptPrefix + crockford.EncodeToString(binary.AppendUvarint(d.bytes(), uint64(n)))
+	return encode(AttemptPrefix, binary.AppendUvarint(d.bytes(), uint64(n)))
 }
 
 func (d DeliveryID) bytes() []byte {

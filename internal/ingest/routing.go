@@ -26,6 +26,7 @@ type route struct {
 	byKey        bool
 	subscription hub.Subscription
 	condition    *expr.Condition
+	asksEvent    bool  // the condition looks at event or source
 	broken       error // the saved condition does not parse any more: its events fail, visibly and retryably
 }
 
@@ -91,6 +92,7 @@ func newRoute(t hub.Target) *route {
 	r := &route{target: t.No, state: t.State, subscription: t.Endpoint.Subscription, byKey: t.Endpoint.Order.By == hub.OrderKey}
 	if c := r.subscription.Condition; c != "" {
 		r.condition, r.broken = expr.ParseCondition(c)
+		r.asksEvent = r.broken == nil && (r.condition.Uses("event") || r.condition.Uses("source"))
 	}
 	return r
 }
@@ -135,7 +137,7 @@ func (r *routing) match(e *hub.Event, doc expr.Doc) []store.Owed {
 				scope, started = expr.NewScope(), time.Now()
 				scope.SetDoc("data", doc)
 			}
-			if !described && route.asksForEvent() {
+			if !described && route.asksEvent {
 				describe(scope, e)
 				described = true
 			}
@@ -172,10 +174,6 @@ func (r *route) lane(e *hub.Event) string {
 		return e.Key
 	}
 	return ""
-}
-
-func (r *route) asksForEvent() bool {
-	return r.condition != nil && (r.condition.Uses("event") || r.condition.Uses("source"))
 }
 
 func (r *route) conditional() bool { return r.condition != nil || r.broken != nil }

@@ -19,7 +19,13 @@ const shortestHidden = 6
 // masker replaces known secrets, in every form they may take, wherever they turn up: a receiver that echoes its
 // request must not carry them into the log.
 type masker struct {
-	secrets []string // longest first
+	secrets []hidden // longest first
+}
+
+// hidden is a secret in one of its forms, as text and as bytes, since every body is searched for it.
+type hidden struct {
+	text string
+	raw  []byte
 }
 
 func newMasker(secrets []string) masker {
@@ -29,11 +35,11 @@ func newMasker(secrets []string) masker {
 		for _, form := range forms(s) {
 			if len(form) >= shortestHidden && !seen[form] {
 				seen[form] = true
-				m.secrets = append(m.secrets, form)
+				m.secrets = append(m.secrets, hidden{form, []byte(form)})
 			}
 		}
 	}
-	sort.Slice(m.secrets, func(i, j int) bool { return len(m.secrets[i]) > len(m.secrets[j]) })
+	m.sort()
 	return m
 }
 
@@ -52,14 +58,18 @@ func (m *masker) with(more ...string) *masker {
 	}
 	n := newMasker(more)
 	n.secrets = append(n.secrets, m.secrets...)
-	sort.SliceStable(n.secrets, func(i, j int) bool { return len(n.secrets[i]) > len(n.secrets[j]) })
+	n.sort()
 	return &n
+}
+
+func (m *masker) sort() {
+	sort.SliceStable(m.secrets, func(i, j int) bool { return len(m.secrets[i].raw) > len(m.secrets[j].raw) })
 }
 
 func (m *masker) text(s string) string {
 	for _, secret := range m.secrets {
-		if strings.Contains(s, secret) {
-			s = strings.ReplaceAll(s, secret, hub.Masked)
+		if strings.Contains(s, secret.text) {
+			s = strings.ReplaceAll(s, secret.text, hub.Masked)
 		}
 	}
 	return s
@@ -68,8 +78,8 @@ func (m *masker) text(s string) string {
 // bytes returns b itself when nothing had to be hidden.
 func (m *masker) bytes(b []byte) []byte {
 	for _, secret := range m.secrets {
-		if bytes.Contains(b, []byte(secret)) {
-			b = bytes.ReplaceAll(b, []byte(secret), []byte(hub.Masked))
+		if bytes.Contains(b, secret.raw) {
+			b = bytes.ReplaceAll(b, secret.raw, []byte(hub.Masked))
 		}
 	}
 	return b

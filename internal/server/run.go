@@ -230,11 +230,10 @@ func (h *house) firstKey(ctx context.Context, c Config, o Options) error {
 }
 
 // attempted writes the delivery log: which data were sent to whom and when.
-func (h *house) attempted(t *hub.Target, e *hub.Event, d hub.Delivery, a *hub.Attempt) {
-	id := d.ID()
+func (h *house) attempted(t *hub.Target, call sender.Call, a *hub.Attempt) {
 	h.log.Write(sender.Record{
 		Tenant:  h.tenant(t.Tenant),
-		Attempt: a, Event: e, EventID: e.ID.Text(hub.EventPrefix), DeliveryID: id.Text(), AttemptID: id.Attempt(a.N),
+		Attempt: a, Event: call.Event, EventID: call.EventID, DeliveryID: call.DeliveryID, AttemptID: call.AttemptID,
 		EndpointID: t.ID.Text(t.Prefix()), EndpointName: t.Name,
 	})
 }

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"hacek/internal/hub"
 )
+
+// gatherRounds bounds how often a commit lets others run first.
+const gatherRounds = 8
 
 // After a commit of outcomes that failed, the next try waits, longer each time.
 const (
@@ -99,6 +103,7 @@ func (s *Store) Run(ctx context.Context) error {
 			}
 		}
 		ending := ctx.Err() != nil
+		s.gather()
 		b, owners, writes := s.take(over != nil)
 		if b.size() == 0 && len(writes) == 0 {
 			if ending && s.finished() {
@@ -126,6 +131,19 @@ func (s *Store) Run(ctx context.Context) error {
 			pause = firstPause
 			s.stuck.Store(false)
 		}
+	}
+}
+
+// gather lets whoever is ready to run queue what they have, as long as the queue grows: a commit costs the same for
+// one as for many. Nobody waits for a timer; with nothing else to run it returns at once.
+func (s *Store) gather() {
+	for n, rounds := s.queue.length(), 0; n > 0 && rounds < gatherRounds; rounds++ {
+		runtime.Gosched()
+		now := s.queue.length()
+		if now == n {
+			return
+		}
+		n = now
 	}
 }
 

@@ -47,6 +47,12 @@ type queue struct {
 	wake     chan struct{} // holds one token when something waits
 }
 
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.outcomes) + len(q.calls)
+}
+
 func (q *queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
