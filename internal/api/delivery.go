@@ -38,10 +38,10 @@ func (a *API) viewDelivery(d store.DeliveryRow, t hub.Target) deliveryView {
 	v := deliveryView{
 		ID: d.ID().Text(), State: string(d.State), Target: viewTarget(t),
 		Event:     eventRef{ID: d.Event.Text(hub.EventPrefix), Type: d.Type, Key: optional(d.EventKey)},
-		CreatedAt: timeText(d.ReceivedAt), UpdatedAt: timeText(d.ReceivedAt), Tries: d.Tries, Reason: d.Reason,
+		CreatedAt: hub.TimeText(d.ReceivedAt), UpdatedAt: hub.TimeText(d.ReceivedAt), Tries: d.Tries, Reason: d.Reason,
 	}
 	if !d.At.IsZero() {
-		v.UpdatedAt = timeText(d.At)
+		v.UpdatedAt = hub.TimeText(d.At)
 	}
 	if d.State != hub.Pending {
 		return v
@@ -294,7 +294,7 @@ type tlsView struct {
 // viewAttempt shows one attempt; a test belongs to no delivery and has no id.
 func viewAttempt(d *hub.DeliveryID, at hub.Attempt) attemptView {
 	v := attemptView{
-		At: timeText(at.At), Result: at.Result, Error: at.Error, Hint: at.Hint, SettingsVersion: at.SettingsVersion,
+		At: hub.TimeText(at.At), Result: at.Result, Error: at.Error, Hint: at.Hint, SettingsVersion: at.SettingsVersion,
 		Request: requestView{at.Request.Method, at.Request.URL, sentHeaders(at.Request.Headers), showBody(at.Request.Body)},
 		Timing: timingView{
 			DNS: phase(at.Timing.DNS), Connect: phase(at.Timing.Connect), TLS: phase(at.Timing.TLS), FirstByte: phase(at.Timing.FirstByte),

@@ -74,13 +74,13 @@ func (a *API) viewEndpoint(c *call, t hub.Target) (endpointView, error) {
 	e.Signature.Schemes = listed(e.Signature.Schemes)
 	e.Notify.Failing, e.Notify.Disabled, e.Notify.Recovered = listed(e.Notify.Failing), listed(e.Notify.Disabled), listed(e.Notify.Recovered)
 	return endpointView{
-		ID: t.ID.Text(hub.EndpointPrefix), CreatedAt: timeText(t.CreatedAt), UpdatedAt: timeText(t.UpdatedAt),
+		ID: t.ID.Text(hub.EndpointPrefix), CreatedAt: hub.TimeText(t.CreatedAt), UpdatedAt: hub.TimeText(t.UpdatedAt),
 		Endpoint:     e,
 		Subscription: shownSubscription{e.Subscription, optional(e.Subscription.Condition)},
 		Request:      shownRequest{e.Request, optional(e.Request.Method), optional(e.Request.Table)},
 		Success:      shownSuccess{e.Success, optional(e.Success.Condition)},
 		Signature:    e.Signature, State: t.State,
-		StateReason: stateReason{By: t.StateBy, At: timeText(t.StateAt), Why: t.StateWhy},
+		StateReason: stateReason{By: t.StateBy, At: hub.TimeText(t.StateAt), Why: t.StateWhy},
 		Waiting:     waiting, OldestWaitingAt: optionalTime(oldest), LastSuccessAt: optionalTime(success), FailuresInARow: t.Health.Failures,
 	}, nil
 }
@@ -286,7 +286,7 @@ func (a *API) getEndpointStats(c *call) (answer, error) {
 		return answer{}, err
 	}
 	return answer{body: statsView{
-		Since: timeText(since), Counts: sums.Counts, Retried: sums.Retried, MeanTookMS: milliseconds(sums.MeanTook),
+		Since: hub.TimeText(since), Counts: sums.Counts, Retried: sums.Retried, MeanTookMS: milliseconds(sums.MeanTook),
 		LastAt: optionalTime(sums.LastAt), Waiting: waiting, OldestWaitingAt: optionalTime(oldest),
 	}}, nil
 }

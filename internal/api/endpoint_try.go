@@ -143,7 +143,7 @@ type replayView struct {
 }
 
 func viewReplay(r store.Replay) replayView {
-	v := replayView{State: r.State, Total: r.Total, Done: r.Done, CreatedAt: timeText(r.CreatedAt), UpdatedAt: timeText(r.UpdatedAt)}
+	v := replayView{State: r.State, Total: r.Total, Done: r.Done, CreatedAt: hub.TimeText(r.CreatedAt), UpdatedAt: hub.TimeText(r.UpdatedAt)}
 	if r.State != ingest.ReplayCounted {
 		v.ID = optional(r.ID.Text(hub.ReplayPrefix))
 	}

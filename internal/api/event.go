@@ -259,9 +259,9 @@ func appendAccepted(b []byte, p *ingest.Published) []byte {
 		b = appendText(b, e.Key)
 	}
 	b = append(b, `,"time":"`...)
-	b = e.Time.UTC().AppendFormat(b, timeLayout)
+	b = hub.AppendTime(b, e.Time)
 	b = append(b, `","received_at":"`...)
-	b = e.ReceivedAt.UTC().AppendFormat(b, timeLayout)
+	b = hub.AppendTime(b, e.ReceivedAt)
 	b = append(b, `","deliveries":`...)
 	b = strconv.AppendInt(b, int64(p.Deliveries), 10)
 	if p.Duplicate {
@@ -270,17 +270,12 @@ func appendAccepted(b []byte, p *ingest.Published) []byte {
 	return append(b, '}')
 }
 
-// timeLayout is RFC 3339 in UTC with the milliseconds that are stored.
-const timeLayout = "2006-01-02T15:04:05.000Z"
-
-func timeText(t time.Time) string { return t.UTC().Format(timeLayout) }
-
 // optionalTime is null for no time.
 func optionalTime(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	text := timeText(t)
+	text := hub.TimeText(t)
 	return &text
 }
 

@@ -26,7 +26,7 @@ type eventView struct {
 func viewEvent(e *hub.Event) eventView {
 	v := eventView{
 		ID: e.ID.Text(hub.EventPrefix), Type: e.Type, VendorType: e.VendorType, Source: e.Source,
-		CallerID: optional(e.CallerID), Key: optional(e.Key), Time: timeText(e.Time), ReceivedAt: timeText(e.ReceivedAt),
+		CallerID: optional(e.CallerID), Key: optional(e.Key), Time: hub.TimeText(e.Time), ReceivedAt: hub.TimeText(e.ReceivedAt),
 		Channels: e.Channels, Metadata: e.Metadata,
 	}
 	if v.Channels == nil {

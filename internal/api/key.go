@@ -16,7 +16,7 @@ type keyView struct {
 }
 
 func viewKey(k settings.Key) keyView {
-	return keyView{ID: k.ID.Text(hub.KeyPrefix), Key: k, UpdatedAt: timeText(k.CreatedAt)}
+	return keyView{ID: k.ID.Text(hub.KeyPrefix), Key: k, UpdatedAt: hub.TimeText(k.CreatedAt)}
 }
 
 func (a *API) listKeys(c *call) (answer, error) {

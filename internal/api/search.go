@@ -54,7 +54,7 @@ func (a *API) listAudit(c *call) (answer, error) {
 	}
 	views := make([]revisionView, len(revisions))
 	for i, r := range revisions {
-		at := timeText(r.At)
+		at := hub.TimeText(r.At)
 		views[i] = revisionView{
 			ID: strconv.FormatInt(r.No, 10), CreatedAt: at, UpdatedAt: at,
 			By: r.Who, Action: r.Action, Kind: r.Kind, Object: r.Object,

@@ -253,7 +253,7 @@ func (s *streamWriter) show(m news) {
 	o := m.outcome
 	v := outcomeView{
 		Delivery: o.Delivery.ID().Text(), Event: o.Delivery.Event.Text(hub.EventPrefix),
-		State: string(o.Next.State), At: timeText(o.At), Tries: o.Next.Tries, Reason: o.Next.Reason,
+		State: string(o.Next.State), At: hub.TimeText(o.At), Tries: o.Next.Tries, Reason: o.Next.Reason,
 	}
 	if o.Attempt != nil {
 		v.Result, v.Status = string(o.Attempt.Result), o.Attempt.Status

@@ -116,3 +116,20 @@ func TestC1_PatternsOfEventTypes(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesAreWrittenWithTheirMilliseconds(t *testing.T) {
+	prague := time.FixedZone("CET", 3600)
+	for _, c := range []struct {
+		at   time.Time
+		want string
+	}{
+		{time.Date(2026, 11, 22, 13, 4, 5, 678_999_999, prague), "2026-11-22T12:04:05.678Z"},
+		{time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), "0001-01-01T00:00:00.000Z"},
+		{time.Date(9999, 12, 31, 23, 59, 59, 5_000_000, time.UTC), "9999-12-31T23:59:59.005Z"},
+		{time.Date(2024, 2, 29, 0, 0, 0, 90_000_000, time.UTC), "2024-02-29T00:00:00.090Z"},
+	} {
+		if got := TimeText(c.at); got != c.want {
+			t.Errorf("%v: got %s, want %s", c.at, got, c.want)
+		}
+	}
+}

@@ -252,10 +252,8 @@ func describe(s *expr.Scope, e *hub.Event) {
 	s.SetText("event", "type", e.Type)
 	s.SetText("event", "key", e.Key)
 	s.SetText("event", "source", e.Source)
-	s.SetText("event", "time", e.Time.UTC().Format(timeLayout))
-	s.SetText("event", "received_at", e.ReceivedAt.UTC().Format(timeLayout))
+	s.SetText("event", "time", hub.TimeText(e.Time))
+	s.SetText("event", "received_at", hub.TimeText(e.ReceivedAt))
 	s.SetText("event", "hops", strconv.Itoa(e.Hops))
 	s.SetText("source", "name", e.Source)
 }
-
-const timeLayout = "2006-01-02T15:04:05.000Z"

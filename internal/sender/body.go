@@ -187,7 +187,7 @@ func (b *body) envelope(out *outgoing, call *Call) error {
 	text = append(text, `","type":`...)
 	text = appendString(text, e.Type)
 	text = append(text, `,"time":"`...)
-	text = e.Time.UTC().AppendFormat(text, "2006-01-02T15:04:05.000Z")
+	text = hub.AppendTime(text, e.Time)
 	text = append(text, `","key":`...)
 	if e.Key == "" {
 		text = append(text, "null"...)

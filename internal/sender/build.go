@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"hacek/internal/expr"
 	"hacek/internal/hub"
@@ -68,7 +67,7 @@ func (c *Compiled) scope(call *Call) (*expr.Scope, error) {
 	s.SetDoc("data", data)
 	s.SetText("event", "id", call.eventID())
 	s.SetText("event", "type", e.Type)
-	s.SetText("event", "time", eventTime(e.Time))
+	s.SetText("event", "time", hub.TimeText(e.Time))
 	s.SetText("event", "key", e.Key)
 	s.SetText("event", "source", e.Source)
 	s.SetText("source", "name", e.Source)
@@ -91,8 +90,6 @@ func (call *Call) eventID() string {
 	}
 	return call.Event.ID.Text(hub.EventPrefix)
 }
-
-func eventTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // renderURL fills the address and appends the query parameters, sorted by name.
 func (c *Compiled) renderURL(scope *expr.Scope) (string, error) {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"hacek/internal/hub"
 )
 
 // answerLogged is how much of an answer stands in a line.
@@ -18,7 +20,7 @@ var lines = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }
 func appendRecord(b []byte, r *Record) []byte {
 	a := r.Attempt
 	b = append(b, `{"time":"`...)
-	b = a.At.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = hub.AppendTime(b, a.At)
 	b = append(b, '"')
 	b = appendField(b, "tenant", r.Tenant)
 	b = appendField(b, "delivery", r.DeliveryID)
@@ -85,7 +87,7 @@ func appendRecord(b []byte, r *Record) []byte {
 
 func appendDropped(b []byte, at time.Time, n int) []byte {
 	b = append(b, `{"time":"`...)
-	b = at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = hub.AppendTime(b, at)
 	b = append(b, `","dropped":`...)
 	b = strconv.AppendInt(b, int64(n), 10)
 	return append(b, ",\"note\":\"lines could not be written in time; the hub's history has these attempts\"}\n"...)

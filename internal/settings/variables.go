@@ -41,7 +41,7 @@ func (s *Service) Variables(ctx context.Context, tenant int64, name string) ([]V
 	v.add("event.key", event.Key)
 	v.add("event.type", event.Type)
 	v.add("event.id", event.ID.Text(hub.EventPrefix))
-	v.add("event.time", event.Time.UTC().Format("2006-01-02T15:04:05.000Z"))
+	v.add("event.time", hub.TimeText(event.Time))
 	v.add("event.source", event.Source)
 	return append(v, Variable{Name: "endpoint.name"}, Variable{Name: "endpoint.table"}, Variable{Name: "endpoint.condition"}), nil
 }
