@@ -9,6 +9,9 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
+
+	"hacek/internal/hub"
 )
 
 // files is everything people edit here; a new folder with a pack.yaml needs no line of Go.
@@ -115,9 +118,23 @@ func All() ([]*Pack, error) {
 func Open(name string) (*Pack, error) {
 	known := names(files)
 	if !slices.Contains(known, name) {
-		return nil, fmt.Errorf("no pack %q, did you mean %q?", name, nearest(name, known))
+		return nil, unknownPack(name, known)
 	}
 	return read(files, name)
+}
+
+// unknownPack names the one that was meant: a name that holds a known one, such as eshop-shoptet, or the nearest.
+func unknownPack(name string, known []string) error {
+	meant := hub.Nearest(name, known)
+	for _, k := range known {
+		if strings.Contains(strings.ToLower(name), k) {
+			meant = k
+		}
+	}
+	if meant == "" {
+		return fmt.Errorf("no pack %q; there are %s", name, strings.Join(known, ", "))
+	}
+	return fmt.Errorf("no pack %q, did you mean %q?", name, meant)
 }
 
 // Sample is a file of the samples folder by its name without .json, nil when there is none.

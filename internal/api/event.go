@@ -226,7 +226,7 @@ func unquote(name []byte) string {
 }
 
 func didYouMean(word string, known []string) string {
-	if near := expr.Nearest(word, known); near != "" {
+	if near := hub.Nearest(word, known); near != "" {
 		return "; did you mean " + strconv.Quote(near) + "?"
 	}
 	return ""

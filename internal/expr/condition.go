@@ -12,6 +12,8 @@ import (
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
+
+	"hacek/internal/hub"
 )
 
 const (
@@ -156,7 +158,7 @@ func parseError(text string, issues *cel.Issues) error {
 
 func unknownName(e *ParseError, name string) error {
 	e.Detail = fmt.Sprintf("%s is not known here", name)
-	switch near := Nearest(name, append(conditionRoots(), helperNames()...)); {
+	switch near := hub.Nearest(name, append(conditionRoots(), helperNames()...)); {
 	case strings.HasPrefix(name, "_"):
 		e.Detail, e.Hint = "this operator is not known", "see the list of operators"
 	case near != "":

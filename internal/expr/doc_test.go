@@ -67,15 +67,6 @@ func TestC3_Select(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	known := []string{"data", "event", "source", "headers", "endpoint", "attributes"}
-	for word, want := range map[string]string{"dta": "data", "atributes": "attributes", "evnet": "event", "Data": "data", "order": "", "x": ""} {
-		if got := Nearest(word, known); got != want {
-			t.Errorf("%s: got %q, want %q", word, got, want)
-		}
-	}
-}
-
 func FuzzDoc(f *testing.F) {
 	for _, text := range []string{`{"a":[1,2.5e3,"x\u00e9\"",null,true,false,{}]}`, `[`, `{"a":{"a":1,"a":2}}`, "\"\xff\"", `-0.0`, strings.Repeat("[", 300)} {
 		f.Add([]byte(text))

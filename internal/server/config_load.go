@@ -12,7 +12,6 @@ import (
 	"github.com/knadh/koanf/v2"
 	"go.yaml.in/yaml/v3"
 
-	"hacek/internal/expr"
 	"hacek/internal/hub"
 )
 
@@ -105,7 +104,7 @@ func unknown(in layer, key string, known []string) error {
 			WithHint("leave it out; a setting that is accepted works")
 	}
 	e := hub.Errorf(hub.Invalid, "configuration: unknown setting %s (%s)", in.call(o), in.name)
-	if near := expr.Nearest(key, known); near != "" {
+	if near := hub.Nearest(key, known); near != "" {
 		return e.WithHint("did you mean %s?", in.call(Setting{Key: near}))
 	}
 	return e.WithHint("known settings: %s", strings.Join(known, ", "))

@@ -23,10 +23,10 @@ const ground = "hub signature expr locale clock packs"
 var floors = map[string]string{
 	"hub":       "",
 	"signature": "",
-	"expr":      "",
+	"expr":      "hub",
 	"locale":    "",
 	"clock":     "",
-	"packs":     "",
+	"packs":     "hub",
 
 	"store":           "hub",
 	"store/storetest": "hub clock store",
