@@ -164,7 +164,7 @@ var errSlowConditions = errors.New("the conditions on this event took more than 
 // conditionFailed is the reason of a delivery whose condition could not be judged. It may quote the data, in which
 // stands what no database takes as text.
 func conditionFailed(err error) string {
-	reason := strings.ToValidUTF8(string(hub.ConditionError)+": "+err.Error(), "\uFFFD")
+	reason := strings.ToValidUTF8(string(hub.ConditionError)+": "+strings.TrimPrefix(err.Error(), "condition: "), "\uFFFD")
 	return strings.ReplaceAll(reason, "\x00", "\uFFFD")
 }
 

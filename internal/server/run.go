@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -56,6 +57,12 @@ func Run(ctx context.Context, c Config, o Options) error {
 	if err != nil {
 		return err
 	}
+	// Before anything is made that is shown only once.
+	door, err := openDoor(c, h.api, o.Log)
+	if err != nil {
+		return errors.Join(err, h.store.Close())
+	}
+	defer func() { _ = door.listener.Close() }() // when something below fails before it serves
 	crew := newCrew(o.Log)
 	// The store stops last: whatever was attempted until then is recorded.
 	committing := crew.start(ctx, "store", h.store.Run)
@@ -76,10 +83,6 @@ func Run(ctx context.Context, c Config, o Options) error {
 	replaying := crew.start(ctx, "replays", h.ingest.Run)
 	defer replaying.stop()
 
-	door, err := openDoor(c, h.api, o.Log)
-	if err != nil {
-		return err
-	}
 	serving := crew.start(ctx, "listener", door.run)
 	defer serving.stop()
 	defer door.close(ctx)
@@ -108,6 +111,7 @@ func Migrate(ctx context.Context, c Config, log *slog.Logger) error {
 }
 
 func openStore(ctx context.Context, c Config, o store.Options) (*store.Store, error) {
+	_, missing := os.Stat(c.KeyFile())
 	key, err := store.LoadKey(c.KeyFile())
 	if err != nil {
 		return nil, err
@@ -115,6 +119,13 @@ func openStore(ctx context.Context, c Config, o store.Options) (*store.Store, er
 	o.Dir, o.URL, o.SecretKey = c.Data, c.Database.Reveal(), key
 	o.DedupeWindow, o.Reserve = c.DedupeWindow, c.Reserve
 	s, err := store.Open(ctx, o)
+	if err == nil && missing != nil {
+		// A new key opens nothing that an older one has sealed, and must not lie where the right one will be restored.
+		if _, err = s.Targets(ctx); err != nil {
+			_ = s.Close()
+			_ = os.Remove(c.KeyFile())
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -189,6 +190,37 @@ func TestRestartKnowsEverythingThatIsSetUp(t *testing.T) {
 		t.Error("nothing was delivered")
 	}
 	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A start without the key that sealed the secrets fails, and leaves no new key where the right one belongs.
+func TestRule18_ALostKeyIsNotReplaced(t *testing.T) {
+	c := config(t)
+	s := start(t, c)
+	err := s.client(s.key).Do(t.Context(), "POST", "/v1/endpoints", []byte(`{"name":"Sklad","request":{"url":"https://wms.example/in"}}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	aside := c.KeyFile() + ".aside"
+	if err := os.Rename(c.KeyFile(), aside); err != nil {
+		t.Fatal(err)
+	}
+	c.Listen = "127.0.0.1:0"
+	err = Run(t.Context(), c, Options{Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { t.Error(err) }})
+	if err == nil {
+		t.Fatal("the hub started without the key to its secrets")
+	}
+	if _, err := os.Stat(c.KeyFile()); !os.IsNotExist(err) {
+		t.Fatalf("a new key was left behind (%v)", err)
+	}
+	if err := os.Rename(aside, c.KeyFile()); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(t, c).stop(); err != nil {
 		t.Fatal(err)
 	}
 }
