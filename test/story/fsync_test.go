@@ -73,3 +73,11 @@ func missing(t *testing.T, why string) {
 	}
 	t.Skip("SKIPPED: " + why)
 }
+
+// kill -9 alone would pass without any sync: the trace of the system calls shows a completed one before each 202.
+func TestO2_ACompletedSyncLiesBeforeEveryAnswer(t *testing.T) {
+	out, err := exec.Command("go", "run", "hacek/test/crash", "-hacek", program, "-fsync").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "It holds") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
