@@ -48,7 +48,6 @@ func eachWindow(t *testing.T, window int, tell func(s *story)) {
 		t.Parallel()
 		s := &story{t: t, clock: clock.NewHand(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)), open: open, window: window}
 		s.start()
-		t.Cleanup(func() { s.stop() })
 		tell(s)
 	})
 }
@@ -157,6 +156,8 @@ func (s *story) start() {
 		storeDone.Wait()
 		_ = s.store.Close()
 	})
+	// After each start anew: what is cleaned up first must be what was started last.
+	s.t.Cleanup(s.stop)
 }
 
 func (s *story) endpoint(url string, change ...func(*hub.Endpoint)) hub.Target {
