@@ -10,8 +10,11 @@ import (
 	"hacek/internal/hub"
 )
 
-// gatherRounds bounds how often a commit lets others run first.
-const gatherRounds = 8
+// A commit lets others run first until the queue has stood still for so many rounds, and not for ever.
+const (
+	gatherStill  = 4
+	gatherRounds = 32
+)
 
 // After a commit of outcomes that failed, the next try waits, longer each time.
 const (
@@ -137,13 +140,15 @@ func (s *Store) Run(ctx context.Context) error {
 // gather lets whoever is ready to run queue what they have, as long as the queue grows: a commit costs the same for
 // one as for many. Nobody waits for a timer; with nothing else to run it returns at once.
 func (s *Store) gather() {
-	for n, rounds := s.queue.length(), 0; n > 0 && rounds < gatherRounds; rounds++ {
+	n, still := s.queue.length(), 0
+	for rounds := 0; n > 0 && still < gatherStill && rounds < gatherRounds; rounds++ {
 		runtime.Gosched()
 		now := s.queue.length()
 		if now == n {
-			return
+			still++
+			continue
 		}
-		n = now
+		n, still = now, 0
 	}
 }
 
