@@ -6,6 +6,10 @@ import (
 	"hacek/internal/hub"
 )
 
+// drainSlack is how much lateness a drain makes up for. More would be a burst, less would lose pace with every wake
+// that comes late.
+const drainSlack = 100 * time.Millisecond
+
 // pace holds a target's starts to its rate - at most n in any sliding window, by a ring of the last n starts - and
 // to the even spacing of what was held before a resume.
 type pace struct {
@@ -46,7 +50,7 @@ func (p *pace) wait(seq int64, now time.Time) time.Time {
 	return until
 }
 
-// started notes a start. A drain that woke a little late catches up by at most one spacing.
+// started notes a start. A drain that woke late catches up a little.
 func (p *pace) started(seq int64, now time.Time) {
 	if !p.rate.IsZero() {
 		if len(p.starts) < p.rate.Count {
@@ -58,9 +62,12 @@ func (p *pace) started(seq int64, now time.Time) {
 	}
 	if p.draining(seq) {
 		every := p.drain.Every()
-		next := p.next.Add(every)
-		if earliest := now.Add(-every); next.Before(earliest) {
+		next, earliest := p.next.Add(every), now.Add(-max(every, drainSlack))
+		switch {
+		case p.next.IsZero():
 			next = now.Add(every)
+		case next.Before(earliest):
+			next = earliest
 		}
 		p.next = next
 	}
