@@ -55,7 +55,7 @@ func (e *EvalError) Error() string { return "condition: " + e.Detail }
 var environment = sync.OnceValues(newEnvironment)
 
 // plainEnvironment plans conditions that repeat nothing: their cost is bounded by their length and the budget of
-// the documents they look into, so that counting their steps - half of what such a condition costs - is left out.
+// the documents they look into, so that counting their steps is left out.
 var plainEnvironment = sync.OnceValues(func() (*cel.Env, error) {
 	env, err := declarations()
 	if err != nil {
