@@ -23,6 +23,8 @@ const (
 	AuthFailed     Result = "auth_failed"     // no token could be had
 	ConditionError Result = "condition_error" // the condition failed at run time
 	Interrupted    Result = "interrupted"     // we were stopping; counts as no try
+	StepFailed     Result = "step_failed"     // a step of a pipeline: a validation, a database, a mail server
+	Waiting        Result = "waiting"         // a pipeline goes on later, as it was told to; no failure
 )
 
 // Ours reports a result that says nothing about the receiver.
@@ -45,7 +47,32 @@ type Attempt struct {
 	Peer            Peer
 	SettingsVersion int64
 	Test            bool
+	Steps           []StepRecord  // of a pipeline, as far as this attempt came
+	Wait            time.Duration // until a waiting pipeline goes on
+	Blame           bool          // a step's failure that other runs would meet too: their database is away
 }
+
+// StepRecord is what one step did in one attempt, secrets masked. Input and Output are cut at a cap.
+type StepRecord struct {
+	N         int      `json:"n"` // counted from 1
+	Type      string   `json:"type"`
+	Name      string   `json:"name,omitempty"`
+	Result    string   `json:"result"` // done, failed, waiting, kept (from an earlier attempt), skipped
+	Took      Duration `json:"took"`
+	Error     string   `json:"error,omitempty"`
+	Hint      string   `json:"hint,omitempty"`
+	Input     string   `json:"input,omitempty"`
+	Output    string   `json:"output,omitempty"`
+	Truncated bool     `json:"truncated,omitempty"`
+}
+
+// Results of a step.
+const (
+	StepDone    = "done"
+	StepBroken  = "failed"
+	StepWaiting = "waiting"
+	StepKept    = "kept"
+)
 
 // SentRequest is what went out, secrets masked.
 type SentRequest struct {
@@ -85,6 +112,8 @@ func (a Attempt) BlamesTarget() bool {
 	switch a.Result {
 	case TimedOut, NoAddress, NoConnection, TLSFailed, Garbage, AuthFailed:
 		return true
+	case StepFailed:
+		return a.Blame
 	case Refused:
 		return a.Status >= 500 || a.Status == http.StatusTooManyRequests
 	}

@@ -47,8 +47,13 @@ type Next struct {
 // whole state machine. jitter is a random number from 0 up to 1.
 func (d Delivery) After(a Attempt, retry Retry, stuck Stuck, now time.Time, jitter float64) Next {
 	switch {
+	case a.Result == Succeeded && a.Status == 0:
+		return Next{State: Delivered, Tries: d.Tries + 1, Reason: "all steps done"}
 	case a.Result == Succeeded:
 		return Next{State: Delivered, Tries: d.Tries + 1, Reason: "answered " + statusText(a.Status)}
+	case a.Result == Waiting:
+		// The wait itself is no try, but what waits is read by its due time, which only tried deliveries have.
+		return Next{State: Pending, Tries: max(1, d.Tries), DueAt: now.Add(min(a.Wait, LongestWait)), Reason: a.Error}
 	case a.Result == Interrupted:
 		return Next{State: Pending, Tries: d.Tries, DueAt: now, Reason: a.Error}
 	}

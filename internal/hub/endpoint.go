@@ -230,21 +230,19 @@ func DefaultRetry() Retry {
 	return r
 }
 
-// Secrets lists every secret of the endpoint with the JSON Pointer it stands at: for sealing, for masking, and
-// for "***", which keeps a value only at the same place.
+// Secretive is whatever has settings that are secret. Secrets lists them with the JSON Pointer each stands at: for
+// sealing, for masking, and for "***", which keeps a value only at the same place. A map's values have no address,
+// so secret headers are listed apart, by the pointer of their map.
+type Secretive interface {
+	Secrets() map[string]*Secret
+	HeaderSecrets() map[string]map[string]Secret
+}
+
+// Secrets lists every secret of the endpoint.
 func (e *Endpoint) Secrets() map[string]*Secret {
-	s := map[string]*Secret{
-		"/auth/token":            &e.Auth.Token,
-		"/auth/password":         &e.Auth.Password,
-		"/auth/value":            &e.Auth.Value,
-		"/auth/client_secret":    &e.Auth.ClientSecret,
-		"/auth/key":              &e.Auth.Key,
-		"/signature/secret":      &e.Signature.Secret,
-		"/signature/private_key": &e.Signature.PrivateKey,
-	}
-	if e.Auth.Request != nil {
-		s["/auth/request/body"] = &e.Auth.Request.Body
-	}
+	s := e.Auth.secrets()
+	s["/signature/secret"] = &e.Signature.Secret
+	s["/signature/private_key"] = &e.Signature.PrivateKey
 	for i := range e.Signature.HMAC {
 		s[fmt.Sprintf("/signature/hmac/%d/secret", i)] = &e.Signature.HMAC[i].Secret
 	}
@@ -255,13 +253,26 @@ func (e *Endpoint) Secrets() map[string]*Secret {
 	return s
 }
 
-// HeaderSecrets are the secret header values of a token exchange; a map's values have no address, so they are
-// listed apart.
-func (e *Endpoint) HeaderSecrets() map[string]Secret {
+// HeaderSecrets are the headers of a token exchange.
+func (e *Endpoint) HeaderSecrets() map[string]map[string]Secret {
 	if e.Auth.Request == nil {
 		return nil
 	}
-	return e.Auth.Request.Headers
+	return map[string]map[string]Secret{"/auth/request/headers": e.Auth.Request.Headers}
+}
+
+func (a *Auth) secrets() map[string]*Secret {
+	s := map[string]*Secret{
+		"/auth/token":         &a.Token,
+		"/auth/password":      &a.Password,
+		"/auth/value":         &a.Value,
+		"/auth/client_secret": &a.ClientSecret,
+		"/auth/key":           &a.Key,
+	}
+	if a.Request != nil {
+		s["/auth/request/body"] = &a.Request.Body
+	}
+	return s
 }
 
 // HasBody tells whether a request carries one.

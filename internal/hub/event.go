@@ -35,6 +35,7 @@ type Event struct {
 	VendorType  string // a source's own word for the type
 	OnlyTarget  int64  // a resend goes to one target; 0 is the ordinary fan-out
 	ContentType string // of Data; application/json
+	Unverified  bool   // released from quarantine: nobody has proved whom it comes from
 }
 
 // CheckText refuses what a database or a header could not carry: bytes that are not UTF-8, NUL, and too much of it.

@@ -24,6 +24,11 @@ const (
 	TenantPrefix   = "tnt_"
 	KeyPrefix      = "key_"
 	ReplayPrefix   = "rpl_"
+	SourcePrefix   = "src_"
+	RequestPrefix  = "req_"
+	ConnPrefix     = "con_"
+	TablePrefix    = "tbl_"
+	ListenerPrefix = "lis_"
 )
 
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -30,8 +30,9 @@ type Target struct {
 	Kind      Kind
 	Name      string
 	UID       string
-	Endpoint  Endpoint
-	Version   int64 // counts the changes of the settings; attempts record it
+	Endpoint  Endpoint // of kind endpoint
+	Pipeline  Pipeline // of kind pipeline
+	Version   int64    // counts the changes of the settings; attempts record it
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	Deleted   bool
@@ -43,6 +44,34 @@ type Target struct {
 	DrainRate Rate  // pace of what was held, after a resume
 	DrainMark int64 // the highest sequence number when it was resumed; 0 = nothing to drain
 	Health    Health
+}
+
+// Policy is what the engine asks of a target, whatever its kind.
+type Policy struct {
+	Subscription Subscription
+	Retry        Retry
+	Order        Order
+	Limits       Limits
+	DisableAfter Duration
+	Notify       Notify
+}
+
+// Policy gathers the settings that endpoints and pipelines share.
+func (t *Target) Policy() Policy {
+	if t.Kind == KindPipeline {
+		p := &t.Pipeline
+		return Policy{p.Subscription, p.Retry, p.Order, p.Limits, p.DisableAfter, p.Notify}
+	}
+	e := &t.Endpoint
+	return Policy{e.Subscription, e.Retry, e.Order, e.Limits, e.DisableAfter, e.Notify}
+}
+
+// Settings are the target's own, for sealing and masking.
+func (t *Target) Settings() Secretive {
+	if t.Kind == KindPipeline {
+		return &t.Pipeline
+	}
+	return &t.Endpoint
 }
 
 // Prefix of the target's id.
@@ -79,7 +108,7 @@ func (h Health) After(a Attempt, probe bool, now time.Time) Health {
 	if a.Result == Succeeded {
 		return Health{}
 	}
-	if a.Result.Ours() {
+	if a.Result.Ours() || a.Result == Waiting {
 		return h
 	}
 	h.Failures++

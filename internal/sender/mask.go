@@ -138,8 +138,10 @@ func (c *compiler) secrets() []string {
 	for _, s := range c.e.Secrets() {
 		list = append(list, s.Reveal())
 	}
-	for _, s := range c.e.HeaderSecrets() {
-		list = append(list, s.Reveal())
+	for _, headers := range c.e.HeaderSecrets() {
+		for _, s := range headers {
+			list = append(list, s.Reveal())
+		}
 	}
 	a := &c.e.Auth
 	if a.Type == "basic" {

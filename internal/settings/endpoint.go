@@ -222,7 +222,11 @@ func (s *Service) confirmMove(ctx context.Context, t, prev hub.Target, by By) er
 // prepare fills, keeps secrets and judges; after it, e is what will be stored.
 func prepare(e *hub.Endpoint, prev *hub.Endpoint, tenant int64, now time.Time) error {
 	e.Complete()
-	if err := keepSecrets(e, prev); err != nil {
+	var old hub.Secretive
+	if prev != nil {
+		old = prev
+	}
+	if err := keepSecrets(e, old, movedSecrets(e, prev)); err != nil {
 		return err
 	}
 	signing := completeSignature(e, prev, now)

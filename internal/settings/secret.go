@@ -12,16 +12,19 @@ import (
 
 // keepSecrets puts the stored values where next says "***". A value stays only at the same place of the same
 // object, and only while it goes to the same address: otherwise whoever may edit could have it sent to themselves.
-func keepSecrets(next, prev *hub.Endpoint) error {
+//
+// moved tells of a place whose address has changed; prev is nil for what is new.
+func keepSecrets(next, prev hub.Secretive, moved func(pointer string) bool) error {
 	var p hub.Problems
-	moved := movedSecrets(next, prev)
 	old := map[string]hub.Secret{}
 	if prev != nil {
 		for pointer, secret := range prev.Secrets() {
 			old[pointer] = *secret
 		}
-		for name, secret := range prev.HeaderSecrets() {
-			old[headerPointer(name)] = secret
+		for pointer, headers := range prev.HeaderSecrets() {
+			for name, secret := range headers {
+				old[pointer+"/"+hub.EscapePointer(name)] = secret
+			}
 		}
 	}
 	keep := func(pointer string, given hub.Secret) hub.Secret {
@@ -39,9 +42,10 @@ func keepSecrets(next, prev *hub.Endpoint) error {
 	for _, pointer := range slices.Sorted(maps.Keys(secrets)) {
 		*secrets[pointer] = keep(pointer, *secrets[pointer])
 	}
-	headers := next.HeaderSecrets()
-	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		headers[name] = keep(headerPointer(name), headers[name])
+	for pointer, headers := range next.HeaderSecrets() {
+		for _, name := range slices.Sorted(maps.Keys(headers)) {
+			headers[name] = keep(pointer+"/"+hub.EscapePointer(name), headers[name])
+		}
 	}
 	if len(p) == 0 {
 		return nil
@@ -51,8 +55,6 @@ func keepSecrets(next, prev *hub.Endpoint) error {
 	err.Fields = p
 	return err
 }
-
-func headerPointer(name string) string { return "/auth/request/headers/" + hub.EscapePointer(name) }
 
 // movedSecrets tells which secrets would go to another scheme, host or port. Whatever identifies us to the
 // endpoint's address counts, also what only buys a token that is then sent there.
@@ -137,17 +139,19 @@ func unexpired(retired []hub.RetiredSecret, now time.Time) []hub.RetiredSecret {
 }
 
 // sameSecrets compares the values themselves; the JSON of two endpoints shows only ***.
-func sameSecrets(a, b *hub.Endpoint) bool {
+func sameSecrets(a, b hub.Secretive) bool {
 	return maps.Equal(revealed(a), revealed(b))
 }
 
-func revealed(e *hub.Endpoint) map[string]string {
+func revealed(e hub.Secretive) map[string]string {
 	all := map[string]string{}
 	for pointer, secret := range e.Secrets() {
 		all[pointer] = secret.Reveal()
 	}
-	for name, secret := range e.HeaderSecrets() {
-		all[headerPointer(name)] = secret.Reveal()
+	for pointer, headers := range e.HeaderSecrets() {
+		for name, secret := range headers {
+			all[pointer+"/"+name] = secret.Reveal()
+		}
 	}
 	return all
 }

@@ -118,21 +118,42 @@ func (s *sealer) open(blob, row []byte) ([]byte, error) {
 	return s.aead.Open(nil, nonce, blob[n+len(nonce):], row)
 }
 
-const headersPointer = "/auth/request/headers/"
-
-// sealEndpoint gathers every secret of the settings in one sealed blob; nil when there is none.
-func (s *sealer) sealEndpoint(e *hub.Endpoint, id hub.ID) ([]byte, error) {
+// sealAll gathers every secret of some settings in one sealed blob; nil when there is none.
+func (s *sealer) sealAll(settings hub.Secretive, id hub.ID) ([]byte, error) {
 	plain := map[string]string{}
-	for pointer, secret := range e.Secrets() {
+	for pointer, secret := range settings.Secrets() {
 		if !secret.IsZero() {
 			plain[pointer] = secret.Reveal()
 		}
 	}
-	for name, secret := range e.HeaderSecrets() {
-		if !secret.IsZero() {
-			plain[headersPointer+name] = secret.Reveal()
+	for pointer, headers := range settings.HeaderSecrets() {
+		for name, secret := range headers {
+			if !secret.IsZero() {
+				plain[pointer+"/"+name] = secret.Reveal()
+			}
 		}
 	}
+	return s.sealTexts(plain, id)
+}
+
+// openAll puts the secrets back where the settings say "***".
+func (s *sealer) openAll(settings hub.Secretive, id hub.ID, blob []byte) error {
+	plain, err := s.openTexts(id, blob)
+	if err != nil {
+		return err
+	}
+	for pointer, secret := range settings.Secrets() {
+		*secret = hub.NewSecret(plain[pointer])
+	}
+	for pointer, headers := range settings.HeaderSecrets() {
+		for name := range headers {
+			headers[name] = hub.NewSecret(plain[pointer+"/"+name])
+		}
+	}
+	return nil
+}
+
+func (s *sealer) sealTexts(plain map[string]string, id hub.ID) ([]byte, error) {
 	if len(plain) == 0 {
 		return nil, nil
 	}
@@ -147,35 +168,41 @@ func (s *sealer) sealEndpoint(e *hub.Endpoint, id hub.ID) ([]byte, error) {
 	return blob, nil
 }
 
-// openEndpoint puts the secrets back where the settings say "***".
-func (s *sealer) openEndpoint(e *hub.Endpoint, id hub.ID, blob []byte) error {
+func (s *sealer) openTexts(id hub.ID, blob []byte) (map[string]string, error) {
 	plain := map[string]string{}
-	if len(blob) > 0 {
-		text, err := s.open(blob, id[:])
-		if err != nil {
-			return fmt.Errorf("open secrets: %w", err)
-		}
-		if err := json.Unmarshal(text, &plain); err != nil {
-			return fmt.Errorf("open secrets: %w", err)
-		}
+	if len(blob) == 0 {
+		return plain, nil
 	}
-	for pointer, secret := range e.Secrets() {
-		*secret = hub.NewSecret(plain[pointer])
+	text, err := s.open(blob, id[:])
+	if err != nil {
+		return nil, fmt.Errorf("open secrets: %w", err)
 	}
-	headers := e.HeaderSecrets()
-	for name := range headers {
-		headers[name] = hub.NewSecret(plain[headersPointer+name])
+	if err := json.Unmarshal(text, &plain); err != nil {
+		return nil, fmt.Errorf("open secrets: %w", err)
 	}
-	return nil
+	return plain, nil
 }
 
-// endpointJSON is the settings without their secrets, as stored.
-func endpointJSON(e *hub.Endpoint) (string, error) {
-	text, err := json.Marshal(e)
+// settingsJSON is a target's settings without their secrets, as stored.
+func settingsJSON(t *hub.Target) (string, error) {
+	text, err := json.Marshal(t.Settings())
 	return string(text), err
 }
 
-// readEndpoint reads endpointJSON; fields that were absent stay absent.
+// readSettings reads settingsJSON into a target that knows its kind.
+func readSettings(t *hub.Target, text string) (err error) {
+	if t.Kind == hub.KindPipeline {
+		t.Pipeline = hub.Pipeline{}
+		if err := json.Unmarshal([]byte(text), &t.Pipeline); err != nil {
+			return fmt.Errorf("read stored settings: %w", err)
+		}
+		return nil
+	}
+	t.Endpoint, err = readEndpoint(text)
+	return err
+}
+
+// readEndpoint reads an endpoint's settings; fields that were absent stay absent.
 func readEndpoint(text string) (hub.Endpoint, error) {
 	var e hub.Endpoint
 	if err := json.NewDecoder(strings.NewReader(text)).Decode(&e); err != nil {

@@ -418,8 +418,10 @@ func TestASettingIsReadBackWithItsSecrets(t *testing.T) {
 			for _, p := range slices.Sorted(mapKeys(e.Secrets())) {
 				fmt.Fprintln(&b, p, e.Secrets()[p].Reveal())
 			}
-			for _, n := range slices.Sorted(mapKeys(e.HeaderSecrets())) {
-				fmt.Fprintln(&b, n, e.HeaderSecrets()[n].Reveal())
+			for pointer, headers := range e.HeaderSecrets() {
+				for _, n := range slices.Sorted(mapKeys(headers)) {
+					fmt.Fprintln(&b, pointer, n, headers[n].Reveal())
+				}
 			}
 			text, _ := json.Marshal(e)
 			return b.String() + string(text)

@@ -46,10 +46,10 @@ func (s *Store) scanTarget(row rower) (targetRow, error) {
 			return t, err
 		}
 	}
-	if t.Endpoint, err = readEndpoint(config); err != nil {
+	if err := readSettings(&t.Target, config); err != nil {
 		return t, err
 	}
-	if err := s.sealer.openEndpoint(&t.Endpoint, t.ID, secrets); err != nil {
+	if err := s.sealer.openAll(t.Settings(), t.ID, secrets); err != nil {
 		return t, fmt.Errorf("target %s: %w", t.ID.Text(t.Prefix()), err)
 	}
 	return t, nil
@@ -172,11 +172,11 @@ func (tx *Tx) InsertTarget(ctx context.Context, t *hub.Target, rev int64) error 
 }
 
 func (tx *Tx) sealed(t *hub.Target) (string, []byte, error) {
-	config, err := endpointJSON(&t.Endpoint)
+	config, err := settingsJSON(t)
 	if err != nil {
 		return "", nil, fmt.Errorf("write settings: %w", err)
 	}
-	secrets, err := tx.s.sealer.sealEndpoint(&t.Endpoint, t.ID)
+	secrets, err := tx.s.sealer.sealAll(t.Settings(), t.ID)
 	return config, secrets, err
 }
 
@@ -282,7 +282,7 @@ type targetJSON struct {
 
 // EncodeTarget writes a target for a revision's before or after.
 func EncodeTarget(t hub.Target) ([]byte, error) {
-	settings, err := endpointJSON(&t.Endpoint)
+	settings, err := settingsJSON(&t)
 	if err != nil {
 		return nil, fmt.Errorf("write settings: %w", err)
 	}
@@ -337,7 +337,7 @@ func (s *Store) TargetsAt(ctx context.Context, tenant, rev int64) ([]TargetAt, e
 		}
 		t.Name, t.UID, t.Version = then.Name, then.UID, then.Version
 		t.State, t.StateBy, t.StateWhy, t.StateAt = then.State, then.StateBy, then.StateWhy, then.StateAt
-		if t.Endpoint, err = readEndpoint(string(then.Settings)); err != nil {
+		if err := readSettings(&t.Target, string(then.Settings)); err != nil {
 			return nil, err
 		}
 		out = append(out, t)
