@@ -33,18 +33,7 @@ const (
 // (null) is the default one.
 func (e *Endpoint) Complete() {
 	def := DefaultEndpoint()
-	r := &e.Request
-	r.Method = strings.ToUpper(r.Method)
-	switch {
-	case r.Body != nil && (r.Payload == PayloadStandard || r.Payload == ""):
-		r.Payload = PayloadTemplate
-	case r.Method == http.MethodGet && r.Payload == PayloadStandard && r.Fields == nil:
-		r.Payload = PayloadNone
-	}
-	fill(&r.Payload, def.Request.Payload)
-	fill(&r.ContentType, def.Request.ContentType)
-	fill(&r.Charset, def.Request.Charset)
-	fill(&r.Missing, def.Request.Missing)
+	e.Request.complete()
 	fill(&e.Auth.Type, def.Auth.Type)
 	fill(&e.Order.By, def.Order.By)
 	if e.Signature.Schemes == nil {
@@ -56,33 +45,65 @@ func (e *Endpoint) Complete() {
 		fill(&h.Encoding, "hex")
 		fill(&h.Signed, "#body#")
 	}
-	if e.Retry.Intervals == nil {
-		e.Retry.Intervals = def.Retry.Intervals
-	}
-	if e.Success.Status == nil {
-		e.Success.Status = def.Success.Status
-	}
+	e.Retry.complete(def.Retry)
+	e.Success.complete(def.Success)
 	if e.UID != nil && *e.UID == "" {
 		e.UID = nil
 	}
 	if e.Name == "" {
-		e.Name = hostOf(r.URL)
+		e.Name = hostOf(e.Request.URL)
 	}
-	// Empty lists are written as [], so that a reader need not tell null from empty.
-	for _, list := range []*[]string{
-		&e.Subscription.EventTypes, &e.Subscription.Sources, &e.Subscription.Channels,
-		&e.Notify.Failing, &e.Notify.Disabled, &e.Notify.Recovered,
-	} {
-		if *list == nil {
-			*list = []string{}
-		}
+	e.Subscription.complete()
+	e.Notify.complete()
+	if e.Labels == nil {
+		e.Labels = map[string]string{}
 	}
-	if e.Success.Final == nil {
-		e.Success.Final = []Final{}
+}
+
+func (r *Request) complete() {
+	def := DefaultEndpoint().Request
+	r.Method = strings.ToUpper(r.Method)
+	switch {
+	case r.Body != nil && (r.Payload == PayloadStandard || r.Payload == ""):
+		r.Payload = PayloadTemplate
+	case r.Method == http.MethodGet && r.Payload == PayloadStandard && r.Fields == nil:
+		r.Payload = PayloadNone
 	}
-	for _, m := range []*map[string]string{&r.Query, &r.Headers, &r.Attributes, &e.Labels} {
+	fill(&r.Payload, def.Payload)
+	fill(&r.ContentType, def.ContentType)
+	fill(&r.Charset, def.Charset)
+	fill(&r.Missing, def.Missing)
+	for _, m := range []*map[string]string{&r.Query, &r.Headers, &r.Attributes} {
 		if *m == nil {
 			*m = map[string]string{}
+		}
+	}
+}
+
+func (r *Retry) complete(def Retry) {
+	if r.Intervals == nil {
+		r.Intervals = def.Intervals
+	}
+}
+
+func (s *Success) complete(def Success) {
+	if s.Status == nil {
+		s.Status = def.Status
+	}
+	if s.Final == nil {
+		s.Final = []Final{}
+	}
+}
+
+// Empty lists are written as [], so that a reader need not tell null from empty.
+func (s *Subscription) complete() { noNull(&s.EventTypes, &s.Sources, &s.Channels) }
+
+func (n *Notify) complete() { noNull(&n.Failing, &n.Disabled, &n.Recovered) }
+
+func noNull(lists ...*[]string) {
+	for _, list := range lists {
+		if *list == nil {
+			*list = []string{}
 		}
 	}
 }
@@ -102,14 +123,24 @@ func (e *Endpoint) Validate() error {
 	e.Request.validate(&p)
 	e.Auth.validate(&p)
 	e.Signature.validate(&p)
-	e.validateBehaviour(&p)
-	if unbuilt := e.NotBuilt(); len(unbuilt) > 0 {
-		first := unbuilt[0]
-		err := Errorf(NotAvailable, "%s: %s", first.Pointer, first.Detail).WithHint("Leave it out; a setting that is accepted works.")
-		err.Fields = slices.Concat(unbuilt, p)
-		return err
+	e.Success.validate(&p)
+	e.policy().validate(&p)
+	return notAvailable(e.NotBuilt(), p)
+}
+
+func (e *Endpoint) policy() Policy {
+	return Policy{e.Subscription, e.Retry, e.Order, e.Limits, e.DisableAfter, e.Notify}
+}
+
+// notAvailable refuses settings that are not built, before those that are wrong.
+func notAvailable(unbuilt, wrong Problems) error {
+	if len(unbuilt) == 0 {
+		return wrong.Err()
 	}
-	return p.Err()
+	first := unbuilt[0]
+	err := Errorf(NotAvailable, "%s: %s", first.Pointer, first.Detail).WithHint("Leave it out; a setting that is accepted works.")
+	err.Fields = slices.Concat(unbuilt, wrong)
+	return err
 }
 
 // NotBuilt lists the settings that this version knows and cannot do yet.
@@ -126,36 +157,46 @@ func (e *Endpoint) NotBuilt() Problems {
 			p.Add(part.pointer, "is not available yet")
 		}
 	}
+	return append(p, e.Notify.notBuilt()...)
+}
+
+func (n *Notify) notBuilt() Problems {
+	var p Problems
 	for _, list := range []struct {
 		pointer string
 		given   []string
 	}{
-		{"/notify/failing", e.Notify.Failing}, {"/notify/disabled", e.Notify.Disabled}, {"/notify/recovered", e.Notify.Recovered},
+		{"/notify/failing", n.Failing}, {"/notify/disabled", n.Disabled}, {"/notify/recovered", n.Recovered},
 	} {
 		if len(list.given) > 0 {
 			p.Add(list.pointer, "notices are not available yet")
 		}
 	}
-	if n := e.Notify.AfterFailures; n != 0 && n != DefaultEndpoint().Notify.AfterFailures {
+	if n.AfterFailures != 0 && n.AfterFailures != DefaultEndpoint().Notify.AfterFailures {
 		p.Add("/notify/after_failures", "notices are not available yet")
 	}
 	return p
 }
 
 func (e *Endpoint) validatePlain(p *Problems) {
-	CheckText(p, "/name", e.Name, MaxNameLen)
+	checkName(p, e.Name, EndpointPrefix)
 	// Without a name an endpoint bears its host's; without a host the address is what is wrong.
 	if e.Name != "" && strings.TrimSpace(e.Name) == "" {
 		p.Add("/name", "is empty")
-	}
-	if _, err := ParseID(EndpointPrefix, e.Name); err == nil {
-		p.Add("/name", "looks like the id of an endpoint")
 	}
 	if e.UID != nil {
 		checkUID(p, "/uid", *e.UID, EndpointPrefix)
 	}
 	CheckText(p, "/description", e.Description, MaxDescriptionLen)
 	checkTexts(p, "/labels", e.Labels, MaxNameLen)
+}
+
+// checkName refuses a name that would be read as an id where either may stand.
+func checkName(p *Problems, name, prefix string) {
+	CheckText(p, "/name", name, MaxNameLen)
+	if _, err := ParseID(prefix, name); err == nil {
+		p.Add("/name", "looks like an id of ours")
+	}
 }
 
 func checkTexts(p *Problems, pointer string, texts map[string]string, limit int) {
@@ -191,7 +232,7 @@ func checkUID(p *Problems, pointer, uid, prefix string) {
 		p.Add(pointer, "must not be empty, . or ..")
 	case strings.HasPrefix(uid, prefix):
 		p.Add(pointer, "must not begin with %s, as our own ids do", prefix)
-	case prefix == EndpointPrefix && uid == "preview":
+	case prefix == EndpointPrefix && uid == "preview", prefix == PipelinePrefix && uid == "dry-run":
 		p.Add(pointer, "%q has a meaning of its own in URLs", uid)
 	}
 }
@@ -223,31 +264,30 @@ func checkCount(p *Problems, pointer string, n int) {
 	}
 }
 
-// validateBehaviour judges what happens around a call: retry, success, order, limits.
-func (e *Endpoint) validateBehaviour(p *Problems) {
-	if n := len(e.Retry.Intervals); n > MaxIntervals {
+// validate judges what happens around a try: retry, order, limits.
+func (b Policy) validate(p *Problems) {
+	if n := len(b.Retry.Intervals); n > MaxIntervals {
 		p.Add("/retry/intervals", "has %d intervals; at most %d are allowed", n, MaxIntervals)
 	}
-	for i, wait := range e.Retry.Intervals[:min(len(e.Retry.Intervals), MaxIntervals)] {
+	for i, wait := range b.Retry.Intervals[:min(len(b.Retry.Intervals), MaxIntervals)] {
 		if wait.D() < ShortestInterval || wait.D() > LongestWait {
 			p.Add(fmt.Sprintf("/retry/intervals/%d", i), "is %s; from 100ms to 24h are allowed", wait)
 		}
 	}
-	if !(e.Retry.Jitter >= 0 && e.Retry.Jitter <= 1) {
-		p.Add("/retry/jitter", "is %v; from 0 to 1 is allowed, 0.1 being plus or minus a tenth", e.Retry.Jitter)
+	if !(b.Retry.Jitter >= 0 && b.Retry.Jitter <= 1) {
+		p.Add("/retry/jitter", "is %v; from 0 to 1 is allowed, 0.1 being plus or minus a tenth", b.Retry.Jitter)
 	}
-	e.Success.validate(p)
-	if !slices.Contains([]string{OrderNone, OrderKey, OrderAll}, e.Order.By) {
-		p.Add("/order/by", "%q is none of none, key, all", e.Order.By)
+	if !slices.Contains([]string{OrderNone, OrderKey, OrderAll}, b.Order.By) {
+		p.Add("/order/by", "%q is none of none, key, all", b.Order.By)
 	}
-	if n := e.Order.Stuck.SetAsideAfter; n < 0 {
+	if n := b.Order.Stuck.SetAsideAfter; n < 0 {
 		p.Add("/order/stuck/set_aside_after", "is %d; at least 1 is allowed", n)
 	}
-	if c := e.Limits.Concurrency; c < 1 || c > MaxConcurrency {
+	if c := b.Limits.Concurrency; c < 1 || c > MaxConcurrency {
 		p.Add("/limits/concurrency", "is %d; from 1 to %d are allowed", c, MaxConcurrency)
 	}
-	if d := e.DisableAfter.D(); d != 0 && (d < ShortestDisable || d > LongestDisable) {
-		p.Add("/disable_after", "is %s; from 1s to 365d are allowed, and 0s is never", e.DisableAfter)
+	if d := b.DisableAfter.D(); d != 0 && (d < ShortestDisable || d > LongestDisable) {
+		p.Add("/disable_after", "is %s; from 1s to 365d are allowed, and 0s is never", b.DisableAfter)
 	}
 }
 

@@ -59,11 +59,9 @@ type Policy struct {
 // Policy gathers the settings that endpoints and pipelines share.
 func (t *Target) Policy() Policy {
 	if t.Kind == KindPipeline {
-		p := &t.Pipeline
-		return Policy{p.Subscription, p.Retry, p.Order, p.Limits, p.DisableAfter, p.Notify}
+		return t.Pipeline.policy()
 	}
-	e := &t.Endpoint
-	return Policy{e.Subscription, e.Retry, e.Order, e.Limits, e.DisableAfter, e.Notify}
+	return t.Endpoint.policy()
 }
 
 // Settings are the target's own, for sealing and masking.

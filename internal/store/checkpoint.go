@@ -115,7 +115,12 @@ func (s *Store) background() func() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	names := h.buckets.unknown()
-	loaded, copied := make(chan struct{}), make(chan struct{})
+	loaded, copied, counted := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	count := s.owed.begin(ctx, s)
+	go func() {
+		defer close(counted)
+		count()
+	}()
 	go func() {
 		defer close(loaded)
 		if err := h.buckets.load(ctx, s, names); err != nil && ctx.Err() == nil {
@@ -130,6 +135,7 @@ func (s *Store) background() func() {
 		cancel()
 		<-loaded
 		<-copied
+		<-counted
 	}
 }
 

@@ -61,6 +61,7 @@ type batch struct {
 	accepts  []*Accept
 
 	fresh []Fresh // filled by commit
+	moved moved   // the same
 }
 
 func (b *batch) size() int { return len(b.outcomes) + len(b.accepts) }
@@ -188,12 +189,13 @@ func (s *Store) commitAll(ctx context.Context, b *batch, lost *[]*batch) []*Outc
 	err := s.hot.commit(ctx, b)
 	if err == nil {
 		s.backlog.Add(-int64(len(b.outcomes)))
+		s.owed.move(b.moved)
 		if len(b.outcomes) > 0 && s.opt.Recorded != nil {
 			s.opt.Recorded(b.outcomes)
 		}
 		return nil
 	}
-	b.fresh = nil
+	b.fresh, b.moved = nil, nil
 	switch classify(err) {
 	case guilty:
 		if b.size() > 1 {
@@ -261,6 +263,9 @@ func (s *Store) readAgain(ctx context.Context, lost []*batch) []*batch {
 			return lost[i:]
 		}
 		fresh := freshOf(stored)
+		for i := range fresh {
+			s.owed.move(moved{fresh[i].Delivery.Target: 1})
+		}
 		if len(fresh) > 0 && s.opt.Committed != nil {
 			s.opt.Committed(fresh)
 		}

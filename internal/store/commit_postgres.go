@@ -197,6 +197,9 @@ func (c *pgCommit) second(ctx context.Context) error {
 	var batch pgx.Batch
 	c.queueOutcomes(&batch)
 	c.queueAccepts(&batch)
+	if err := c.queueRequests(&batch); err != nil {
+		return err
+	}
 	for k := range slices.Values(c.h.blocks.fresh) {
 		batch.Queue(pgAddBlock, k.target, string(k.state), k.block)
 	}
@@ -250,6 +253,12 @@ func (c *pgCommit) queueOutcomes(batch *pgx.Batch) {
 		d := &o.Delivery
 		if o.Health != nil {
 			healths[d.Target] = o.Health
+		}
+		switch {
+		case o.Stateful && o.Next.State != hub.Pending:
+			batch.Queue(dropProgress, d.Target, d.Seq)
+		case o.Stateful && o.Progress != nil:
+			batch.Queue(keepProgress, d.Target, d.Seq, o.Progress)
 		}
 		switch {
 		case o.Next.State == hub.Pending:
@@ -371,6 +380,21 @@ func (c *pgCommit) queueAccepts(batch *pgx.Batch) {
 		batch.Queue(pgDropIdem, i.Scope[:], at-day.Milliseconds())
 		batch.Queue(pgAddIdem, i.Scope[:], i.Body[:], i.Status, answer, at)
 	}
+}
+
+// queueRequests keeps the requests that this commit's events came with, and those that led to none.
+func (c *pgCommit) queueRequests(batch *pgx.Batch) error {
+	for _, a := range c.b.accepts {
+		if a.Request == nil {
+			continue
+		}
+		values, err := a.requestRowValues()
+		if err != nil {
+			return err
+		}
+		batch.Queue(insertRequest, values...)
+	}
+	return nil
 }
 
 // found tells which events of a commit of unknown outcome are stored: the number of their first delivery must be

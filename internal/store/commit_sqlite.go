@@ -18,6 +18,7 @@ type sqliteHot struct {
 	addEvent, addDelivery, addRef, addReplay, addBlock  *rawStmt
 	addDigest, oneDigest, moveDigest, oneEvent, addIdem *rawStmt
 	keepFact, addFilter                                 *rawStmt
+	addRequest, keepProgress, dropProgress              *rawStmt
 
 	seq      int64 // the next number
 	reserved int64 // the durable mark: a restart begins here, so no number below is given twice
@@ -81,6 +82,9 @@ func (h *sqliteHot) prepareAll() error {
 			FROM event
 			WHERE no = $1 AND id = $2 AND tenant_no = $3`},
 		{&h.addIdem, keepIdempotency},
+		{&h.addRequest, insertRequest},
+		{&h.keepProgress, keepProgress},
+		{&h.dropProgress, dropProgress},
 		{&h.addFilter, `INSERT INTO dedupe_filter (first, last, bits) VALUES ($1, $2, $3) ON CONFLICT (first) DO UPDATE SET last = excluded.last, bits = excluded.bits`},
 		{&h.keepFact, `
 			INSERT INTO fact (name, value)
@@ -121,7 +125,7 @@ func (h *sqliteHot) commit(_ context.Context, b *batch) error {
 }
 
 func (h *sqliteHot) rows(b *batch) error {
-	if err := h.outcomes(b.outcomes); err != nil {
+	if err := h.outcomes(b, b.outcomes); err != nil {
 		return err
 	}
 	if len(b.accepts) == 0 {
@@ -148,10 +152,10 @@ func (h *sqliteHot) reserve() error {
 	return h.keepFact.run()
 }
 
-func (h *sqliteHot) outcomes(outcomes []*Outcome) error {
+func (h *sqliteHot) outcomes(b *batch, outcomes []*Outcome) error {
 	var healths map[int64]*hub.Health
 	for _, o := range outcomes {
-		if err := h.outcome(o); err != nil {
+		if err := h.outcome(b, o); err != nil {
 			return err
 		}
 		if o.Health != nil {
@@ -184,8 +188,13 @@ func bindTime(st *rawStmt, i int, ms int64) {
 	st.int(i, ms)
 }
 
-func (h *sqliteHot) outcome(o *Outcome) error {
+func (h *sqliteHot) outcome(b *batch, o *Outcome) error {
 	d := &o.Delivery
+	if o.Stateful {
+		if err := h.progress(o); err != nil {
+			return fmt.Errorf("progress of %s: %w", d.ID().Text(), err)
+		}
+	}
 	if o.Next.State == hub.Pending {
 		st := h.delay
 		st.int(1, millis(o.Next.DueAt))
@@ -210,10 +219,26 @@ func (h *sqliteHot) outcome(o *Outcome) error {
 	if err := h.done(o); err != nil {
 		return fmt.Errorf("finish %s: %w", d.ID().Text(), err)
 	}
+	b.moved.add(d.Target, -1)
 	if firstTry(o) {
 		return nil
 	}
 	return h.attempt(o)
+}
+
+// progress keeps what the steps have produced while the delivery is open.
+func (h *sqliteHot) progress(o *Outcome) error {
+	st := h.dropProgress
+	if o.Next.State == hub.Pending {
+		if o.Progress == nil {
+			return nil
+		}
+		st = h.keepProgress
+		st.blob(3, o.Progress)
+	}
+	st.int(1, o.Delivery.Target)
+	st.int(2, o.Delivery.Seq)
+	return st.run()
 }
 
 // firstTry reports the outcome that nearly all have: its evidence lies in delivery_done and needs no row of its own.
@@ -278,10 +303,29 @@ func (h *sqliteHot) attempt(o *Outcome) error {
 }
 
 func (h *sqliteHot) accept(b *batch, a *Accept) error {
+	if a.Event != nil {
+		if err := h.acceptEvent(b, a); err != nil {
+			return err
+		}
+	}
+	if a.Request == nil {
+		return nil
+	}
+	values, err := a.requestRowValues()
+	if err != nil {
+		return err
+	}
+	if err := h.addRequest.runWith(values); err != nil {
+		return fmt.Errorf("request %s: %w", a.Request.ID.Text(hub.RequestPrefix), err)
+	}
+	return nil
+}
+
+func (h *sqliteHot) acceptEvent(b *batch, a *Accept) error {
 	e := a.Event
 	a.Result = Accepted{Deliveries: len(a.Owed)}
 	if !a.Replay && e.CallerID != "" {
-		original, err := h.repeated(e)
+		original, err := h.repeated(a)
 		if err != nil {
 			return fmt.Errorf("look for a repeat of %q: %w", e.CallerID, err)
 		}
@@ -309,6 +353,7 @@ func (h *sqliteHot) accept(b *batch, a *Accept) error {
 		}
 		if d.Seq != 0 {
 			b.fresh = append(b.fresh, Fresh{Delivery: d, Event: e})
+			b.moved.add(d.Target, 1)
 		}
 	}
 	if a.Idempotency != nil {

@@ -35,6 +35,9 @@ func eventNo(id hub.ID) int64 {
 func compare(a *Accept, original *eventRow) Accepted {
 	e, head := a.Event, original.Event
 	head.Data = nil
+	if a.Window > 0 {
+		return Accepted{Duplicate: true, Original: &head, Deliveries: int(original.owed)}
+	}
 	same := e.Type == head.Type && e.Key == head.Key && bytes.Equal(e.Data, original.Data) &&
 		(!a.TimeGiven || e.Time.UnixMilli() == head.Time.UnixMilli())
 	if !same {
@@ -42,6 +45,14 @@ func compare(a *Accept, original *eventRow) Accepted {
 			WithHint("Give each event its own id; repeat an event only with the same content.")}
 	}
 	return Accepted{Duplicate: true, Original: &head, Deliveries: int(original.owed)}
+}
+
+// window is how long a caller's id is remembered for this event.
+func (a *Accept) window(all time.Duration) time.Duration {
+	if a.Window > 0 {
+		return min(a.Window, all)
+	}
+	return all
 }
 
 // bloom answers "surely new" for a digest without a read. Digests are random, so their own bits serve as hashes;

@@ -25,6 +25,11 @@ type callerIDs struct {
 	new     map[[16]byte]int
 }
 
+// asksForRepeat tells whether an accept bears an id that may be known.
+func (a *Accept) asksForRepeat() bool {
+	return a.Event != nil && !a.Replay && a.Event.CallerID != ""
+}
+
 const midnight = time.Minute
 
 // pgAddDigests keeps what no older bucket knows, and returns what it kept.
@@ -55,7 +60,7 @@ func (c *callerIDs) gather(accepts []*Accept, now time.Time, window time.Duratio
 	}
 	c.first, c.new = map[[16]byte]*Accept{}, map[[16]byte]int{}
 	for _, a := range accepts {
-		if a.Replay || a.Event.CallerID == "" {
+		if !a.asksForRepeat() {
 			continue
 		}
 		d := digest(a.Event.Tenant, a.Event.Source, a.Event.CallerID)
@@ -101,7 +106,10 @@ func (c *pgCommit) settleRepeats(ctx context.Context) error {
 		again[a] = true
 	}
 	for _, a := range c.b.accepts {
-		if a.Replay || a.Event.CallerID == "" {
+		if a.Event == nil {
+			continue
+		}
+		if !a.asksForRepeat() {
 			c.kept = append(c.kept, a)
 			continue
 		}
@@ -158,8 +166,9 @@ func (c *pgCommit) originals(ctx context.Context, digests [][]byte) (map[[16]byt
 			return nil, err
 		}
 		d16 := [16]byte(d)
-		first := c.ids.first[d16].Event
-		if e.Tenant == first.Tenant && first.ReceivedAt.Sub(e.ReceivedAt) <= c.ids.window {
+		accept := c.ids.first[d16]
+		first := accept.Event
+		if e.Tenant == first.Tenant && first.ReceivedAt.Sub(e.ReceivedAt) <= accept.window(c.ids.window) {
 			found[d16] = e
 		}
 	}

@@ -99,7 +99,8 @@ func (b *buckets) takeScanned() {
 }
 
 // repeated returns the event that bears the same caller id, or nil and keeps the id for this one.
-func (h *sqliteHot) repeated(e *hub.Event) (*eventRow, error) {
+func (h *sqliteHot) repeated(a *Accept) (*eventRow, error) {
+	e := a.Event
 	d := digest(e.Tenant, e.Source, e.CallerID)
 	b := h.buckets
 	for i := len(b.spans) - 1; i >= 0; i-- {
@@ -108,7 +109,7 @@ func (h *sqliteHot) repeated(e *hub.Event) (*eventRow, error) {
 			continue
 		}
 		for j := len(s.buckets) - 1; j >= 0; j-- {
-			original, err := h.lookUp(s.buckets[j], &d, e)
+			original, err := h.lookUp(s.buckets[j], &d, a)
 			if original != nil || err != nil {
 				return original, err
 			}
@@ -126,7 +127,7 @@ func (h *sqliteHot) repeated(e *hub.Event) (*eventRow, error) {
 		b.growing().filter.add(&d)
 		return nil, nil
 	}
-	original, err := h.lookUp(b.current, &d, e)
+	original, err := h.lookUp(b.current, &d, a)
 	if original != nil || err != nil {
 		return original, err
 	}
@@ -139,7 +140,8 @@ func (h *sqliteHot) repeated(e *hub.Event) (*eventRow, error) {
 }
 
 // lookUp finds the event of a digest in one bucket, when it is still within the window.
-func (h *sqliteHot) lookUp(bucket int64, d *[16]byte, e *hub.Event) (*eventRow, error) {
+func (h *sqliteHot) lookUp(bucket int64, d *[16]byte, a *Accept) (*eventRow, error) {
+	e := a.Event
 	st := h.oneDigest
 	st.int(1, bucket)
 	st.blob(2, d[:])
@@ -165,7 +167,7 @@ func (h *sqliteHot) lookUp(bucket int64, d *[16]byte, e *hub.Event) (*eventRow, 
 		ID: id, Tenant: e.Tenant, Type: st.getText(0), Source: st.getText(1), CallerID: st.getText(2), Key: st.getText(3),
 		Time: fromMillis(st.getInt(4)), ReceivedAt: fromMillis(st.getInt(5)), Data: st.getBlob(7),
 	}, owed: st.getInt(6)}
-	if e.ReceivedAt.Sub(original.ReceivedAt) > h.buckets.window {
+	if e.ReceivedAt.Sub(original.ReceivedAt) > a.window(h.buckets.window) {
 		return nil, nil
 	}
 	return original, nil

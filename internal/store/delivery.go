@@ -70,25 +70,6 @@ func (s *Store) Probe(ctx context.Context, target int64) (hub.Delivery, bool, er
 	return oldest[0], true, nil
 }
 
-// Waiting counts what a target is owed, held or not, and tells since when the oldest waits.
-func (s *Store) Waiting(ctx context.Context, target int64) (n int64, oldest time.Time, err error) {
-	ctx, cancel := s.read(ctx)
-	defer cancel()
-	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM delivery WHERE target_no = $1`, target).Scan(&n); err != nil {
-		return 0, time.Time{}, fmt.Errorf("count what waits: %w", err)
-	}
-	first, found, err := s.Probe(ctx, target)
-	if err != nil || !found {
-		return n, time.Time{}, err
-	}
-	var received int64
-	err = s.db.QueryRowContext(ctx, `SELECT received_at FROM event WHERE no = $1 AND id = $2`, eventNo(first.Event), first.Event[:]).Scan(&received)
-	if err != nil {
-		return 0, time.Time{}, fmt.Errorf("age of what waits: %w", err)
-	}
-	return n, fromMillis(received), nil
-}
-
 // LastSeq is the highest number given so far, as far as its row is still there.
 func (s *Store) LastSeq(ctx context.Context) (int64, error) {
 	ctx, cancel := s.read(ctx)

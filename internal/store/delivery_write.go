@@ -47,6 +47,10 @@ func (tx *Tx) end(ctx context.Context, d hub.Delivery, state hub.DeliveryState, 
 	if err := tx.one(ctx, noDelivery(d.ID()).Error(), take, d.Target, d.Seq); err != nil {
 		return err
 	}
+	tx.moved.add(d.Target, -1)
+	if _, err := tx.ExecContext(ctx, dropProgress, d.Target, d.Seq); err != nil {
+		return fmt.Errorf("end delivery %s: %w", d.ID().Text(), err)
+	}
 	const done = `
 		INSERT INTO delivery_done (seq, target_no, event_id, gen, state, reason, at, tries, status, took, settings_version)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0)`

@@ -19,14 +19,15 @@ type eventExtra struct {
 	Refs       []string        `json:"refs,omitempty"`
 	VendorType string          `json:"vendor_type,omitempty"`
 	OnlyTarget int64           `json:"only_target,omitempty"`
+	Unverified bool            `json:"unverified,omitempty"`
 }
 
 // encodeExtra is nil when there is nothing extra.
 func encodeExtra(e *hub.Event) []byte {
-	if len(e.Channels) == 0 && len(e.Metadata) == 0 && len(e.Refs) == 0 && e.VendorType == "" && e.OnlyTarget == 0 {
+	if len(e.Channels) == 0 && len(e.Metadata) == 0 && len(e.Refs) == 0 && e.VendorType == "" && e.OnlyTarget == 0 && !e.Unverified {
 		return nil
 	}
-	text, err := json.Marshal(eventExtra{Channels: e.Channels, Metadata: e.Metadata, Refs: e.Refs, VendorType: e.VendorType, OnlyTarget: e.OnlyTarget})
+	text, err := json.Marshal(eventExtra{Channels: e.Channels, Metadata: e.Metadata, Refs: e.Refs, VendorType: e.VendorType, OnlyTarget: e.OnlyTarget, Unverified: e.Unverified})
 	if err != nil {
 		panic(fmt.Sprintf("BUG: metadata that is no JSON came as far as the store: %v", err))
 	}
@@ -60,6 +61,7 @@ func scanEvent(row rower) (*eventRow, error) {
 			return nil, fmt.Errorf("event %s: %w", e.ID.Text(hub.EventPrefix), err)
 		}
 		e.Channels, e.Metadata, e.Refs, e.VendorType, e.OnlyTarget = x.Channels, x.Metadata, x.Refs, x.VendorType, x.OnlyTarget
+		e.Unverified = x.Unverified
 	}
 	return &e, nil
 }

@@ -178,7 +178,7 @@ func (s *Store) take(held bool) (*batch, []*call, []*write) {
 				break
 			}
 			rows += size
-			bytes += len(a.Event.Data) + 300
+			bytes += a.size()
 			b.accepts = append(b.accepts, a)
 			owners = append(owners, c)
 			c.taken++
@@ -194,6 +194,18 @@ func (s *Store) take(held bool) (*batch, []*call, []*write) {
 	q.writes = nil
 	q.mu.Unlock()
 	return b, owners, writes
+}
+
+// size is about what an accept adds to the log.
+func (a *Accept) size() int {
+	n := 300
+	if a.Event != nil {
+		n += len(a.Event.Data)
+	}
+	if a.Request != nil {
+		n += len(a.Request.Body) + 300
+	}
+	return n
 }
 
 // answer wakes the callers whose last element is settled.

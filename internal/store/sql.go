@@ -126,3 +126,8 @@ func jsonOr(text []byte, otherwise string) string {
 func nullJSON(text []byte) sql.NullString {
 	return sql.NullString{String: string(text), Valid: len(text) > 0}
 }
+
+// plainText is a text that both databases take: valid UTF-8 without NUL.
+func plainText(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}

@@ -205,6 +205,27 @@ func (st *rawStmt) run() error {
 	return err
 }
 
+// runWith binds numbers, texts, blobs and nil in order and runs.
+func (st *rawStmt) runWith(values []any) error {
+	for i, v := range values {
+		switch v := v.(type) {
+		case int64:
+			st.int(i+1, v)
+		case string:
+			st.text(i+1, v)
+		case []byte:
+			if v == nil {
+				st.null(i + 1)
+				continue
+			}
+			st.blob(i+1, v)
+		default:
+			panic(fmt.Sprintf("BUG: cannot bind a %T", v))
+		}
+	}
+	return st.run()
+}
+
 func (st *rawStmt) getInt(i int) int64 {
 	return sqlite3.Xsqlite3_column_int64(st.r.tls, st.p, int32(i))
 }

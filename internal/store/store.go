@@ -65,6 +65,12 @@ type Accept struct {
 	Idempotency *Idempotency
 	// TimeGiven tells that the caller named the event's time: a repeat must then bear the same one.
 	TimeGiven bool
+	// Window, when set, makes every event with the same caller id within it a repeat, whatever the content.
+	Window time.Duration
+	// Request is kept in the same commit; Siblings are the accepts it led to, this one the last of them. Without an
+	// Event it is all there is to keep.
+	Request  *hub.InRequest
+	Siblings []*Accept
 
 	Result Accepted // filled in before Accept returns
 
@@ -87,6 +93,9 @@ type Outcome struct {
 	Next     hub.Next
 	At       time.Time
 	Health   *hub.Health // the target's, when it changed
+	// Stateful deliveries keep what their steps have produced, until they are done.
+	Stateful bool
+	Progress []byte // nil leaves what is kept as it is
 
 	evidence []byte
 }
@@ -114,6 +123,7 @@ type Store struct {
 	node   node // PostgreSQL: who we are and under which epoch
 	config *pgx.ConnConfig
 
+	owed    owed
 	queue   queue
 	backlog atomic.Int64
 	stuck   atomic.Bool
@@ -128,8 +138,9 @@ type Store struct {
 // Tx is one write transaction, run by the committer between its batches.
 type Tx struct {
 	*sql.Tx
-	s   *Store
-	now time.Time
+	s     *Store
+	now   time.Time
+	moved moved
 }
 
 // Now is the transaction's moment, the same for all its rows.

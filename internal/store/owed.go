@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// moved is how many deliveries of each target became owed (or, below zero, done) by one commit.
+type moved map[int64]int64
+
+func (m *moved) add(target, n int64) {
+	if *m == nil {
+		*m = moved{}
+	}
+	(*m)[target] += n
+}
+
+// owed counts what every target is owed. Counting a million rows takes as long as reading them, so they are counted
+// once, at the start, and every commit adds what it changed.
+type owed struct {
+	mu    sync.Mutex
+	ready bool
+	n     map[int64]int64
+}
+
+func (o *owed) move(by moved) {
+	if len(by) == 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.n == nil {
+		o.n = map[int64]int64{}
+	}
+	for target, n := range by {
+		o.n[target] += n
+	}
+}
+
+// of answers false until the count is complete.
+func (o *owed) of(target int64) (int64, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.n[target], o.ready
+}
+
+// begin takes the snapshot of what is there before the first commit, and returns what counts it. It is for SQLite,
+// where nobody else writes.
+func (o *owed) begin(ctx context.Context, s *Store) (count func()) {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err == nil {
+		var any int
+		err = tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM delivery LIMIT 1)`).Scan(&any) // the first read takes it
+	}
+	if err != nil {
+		s.log.Error("what is owed is counted each time it is asked for", "err", err)
+		return func() {}
+	}
+	return func() {
+		defer func() { _ = tx.Rollback() }()
+		counts, err := collect(ctx, tx, "what is owed", scanCount, `SELECT target_no, count(*) FROM delivery GROUP BY target_no`)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.log.Error("what is owed is counted each time it is asked for", "err", err)
+			}
+			return
+		}
+		before := moved{}
+		for _, c := range counts {
+			before[c.target] = c.n
+		}
+		o.move(before)
+		o.mu.Lock()
+		o.ready = true
+		o.mu.Unlock()
+	}
+}
+
+type targetCount struct{ target, n int64 }
+
+func scanCount(row rower) (c targetCount, err error) {
+	err = row.Scan(&c.target, &c.n)
+	return c, err
+}
+
+// Waiting is how many deliveries a target is owed and since when it has been owed the oldest.
+func (s *Store) Waiting(ctx context.Context, target int64) (n int64, oldest time.Time, err error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	n, counted := s.owed.of(target)
+	if !counted {
+		if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM delivery WHERE target_no = $1`, target).Scan(&n); err != nil {
+			return 0, time.Time{}, fmt.Errorf("count what waits: %w", err)
+		}
+	}
+	first, found, err := s.Probe(ctx, target)
+	if err != nil || !found {
+		return 0, time.Time{}, err
+	}
+	var received int64
+	err = s.db.QueryRowContext(ctx, `SELECT received_at FROM event WHERE no = $1 AND id = $2`, eventNo(first.Event), first.Event[:]).Scan(&received)
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("age of what waits: %w", err)
+	}
+	return max(n, 1), fromMillis(received), nil
+}
