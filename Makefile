@@ -28,6 +28,7 @@ bench: build ## speed beside a plain relay, on SQLite and PostgreSQL (ARGS="-qui
 proof: build ## kill -9 in a loop: nothing accepted is lost, on SQLite and PostgreSQL (ARGS="-kills 5" for a short run)
 	go run ./test/crash -hacek bin/hacek -fsync
 	go run ./test/crash -hacek bin/hacek $(ARGS)
+	go run ./test/crash -hacek bin/hacek -money 20
 	$(PG) with sh -c 'go run ./test/crash -hacek bin/hacek -postgres "$$HACEK_TEST_POSTGRES" $(ARGS)'
 
 rows: ## which test proves which row of the mission

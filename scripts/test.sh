@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# scripts/test.sh [PACKAGE...]: format, vet, and the tests with the race detector, on SQLite and on a PostgreSQL of
-# their own. Set HACEK_TEST_POSTGRES to a DSN to use another server. With CI=true nothing comes from the test cache
+# scripts/test.sh [PACKAGE...]: format, vet, and the tests with the race detector, on SQLite, and on a PostgreSQL and a
+# MariaDB of their own. Set HACEK_TEST_POSTGRES or HACEK_TEST_MARIADB to a DSN to use other servers. With CI=true nothing comes from the test cache
 # and a skipped test is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +14,12 @@ if [ -z "${HACEK_TEST_POSTGRES-}" ]; then
 		exec scripts/postgres.sh with "$0" "$@"
 	fi
 	echo "PostgreSQL is missing: its tests are skipped" >&2
+fi
+if [ -z "${HACEK_TEST_MARIADB-}" ]; then
+	if scripts/mariadb.sh bin >/dev/null; then
+		exec scripts/mariadb.sh with "$0" "$@"
+	fi
+	echo "MariaDB is missing: its tests are skipped" >&2
 fi
 
 scripts/format.sh

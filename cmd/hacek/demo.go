@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,9 +28,10 @@ func (a *app) demo() *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "The five-minute tour: a hub, five pretend systems and their webhooks, on this machine only",
-		Long: "Start a hub of its own on a free port, with pretend systems that send and receive what five real ones do, and\n" +
-			"show what arrives. Nothing leaves this machine. It keeps running, so that you can send events yourself.",
+		Short: "The five-minute tour: a hub, pretend systems and their webhooks, on this machine only",
+		Long: "Start a hub of its own on a free port, with pretend systems that send and receive what real ones do: a shop, an\n" +
+			"ERP with its database, a payment service, a mailbox. Show what arrives, in both directions. Nothing leaves this\n" +
+			"machine. It keeps running, so that you can send events yourself, place orders, and pull the ERP's plug.",
 		Args: args(cobra.NoArgs),
 	}
 	cmd.Flags().StringVar(&data, "data", "", "keep the hub's data in `DIR`; without it they are thrown away at the end")
@@ -70,6 +73,17 @@ func (a *app) playDemo(ctx context.Context, data string, once bool) error {
 	}
 	key := "hk_demo_" + rand.Text()
 	config.APIKey = hub.NewSecret(key)
+	mailbox, err := tour.OpenMailbox()
+	if err != nil {
+		return err
+	}
+	defer mailbox.Close()
+	config.Mail = hub.NewSecret(mailbox.Setting())
+	erp, err := tour.OpenERP(ctx, hub.DriverSQLite, config.ConnectionsDir())
+	if err != nil {
+		return err
+	}
+	defer erp.Close()
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -94,16 +108,20 @@ func (a *app) playDemo(ctx context.Context, data string, once bool) error {
 	}
 	fmt.Fprintf(a.out, "Háček's tour. The hub listens on %s; everything stays on this machine.\n", base)
 
-	t := &tour.Tour{Hub: &client.Client{Base: base, Key: hub.NewSecret(key)}, Out: a.out}
+	t := &tour.Tour{Hub: &client.Client{Base: base, Key: hub.NewSecret(key)}, Out: a.out, ERP: erp, Mailbox: mailbox}
 	defer t.Close()
 	began := time.Now()
 	err = t.Play(ctx)
 	if err == nil {
-		fmt.Fprintf(a.out, "\nAll five steps verified in %.1f s.\n", time.Since(began).Seconds())
+		fmt.Fprintf(a.out, "\nAll %d steps verified in %.1f s.\n", tour.Steps(), time.Since(began).Seconds())
 	}
 	if err == nil && !once {
 		t.Watch()
 		fmt.Fprintf(a.out, tryYourself, base, key, a.program)
+		if in, is := a.in.(*os.File); is && isTerminal(in) {
+			fmt.Fprint(a.out, keys)
+			go a.obey(ctx, t) // ends with the program: nobody can stop reading a terminal
+		}
 		select {
 		case <-ctx.Done():
 		case err := <-ended:
@@ -124,3 +142,27 @@ The hub keeps running. Send something yourself, from another terminal:
 
 What arrives is shown here. Ctrl-C ends the tour.
 `
+
+const keys = `
+Here, p and Enter pulls the plug of the ERP's database, and once more puts it back; o and Enter places an order in the shop.
+`
+
+// obey does what a person types.
+func (a *app) obey(ctx context.Context, t *tour.Tour) {
+	lines := bufio.NewScanner(a.in)
+	for lines.Scan() && ctx.Err() == nil {
+		var err error
+		switch strings.ToLower(strings.TrimSpace(lines.Text())) {
+		case "p":
+			err = t.TogglePlug(ctx)
+		case "o":
+			t.PlaceOrder(ctx)
+		case "":
+		default:
+			fmt.Fprint(a.out, keys)
+		}
+		if err != nil {
+			a.explain(err)
+		}
+	}
+}

@@ -3,6 +3,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hacek/internal/auth"
+	"hacek/internal/hub"
 	"hacek/internal/ingest"
 	"hacek/internal/settings"
 	"hacek/internal/store"
@@ -33,6 +35,13 @@ type Options struct {
 	Ready func() error
 	// Collectors are the gauges of who works the deliveries; /metrics shows them beside the API's own.
 	Collectors []prometheus.Collector
+	// PublicURL is how the world reaches a listener, "" being the hub's own address. Nil: addresses are shown from the root.
+	PublicURL func(listener string) string
+	// Release makes events of a request in quarantine; PreviewSource tells what settings would make of the newest requests;
+	// Trigger sends a signed sample to a source. Nil: the receiver does not run.
+	Release       func(ctx context.Context, tenant int64, source, request hub.ID, reason, by string) ([]hub.ID, error)
+	PreviewSource func(ctx context.Context, tenant int64, s settings.Source, last int) (hub.SourcePreview, error)
+	Trigger       func(ctx context.Context, s settings.Source, eventType string) (hub.InRequest, error)
 	// Stream carries what /v1/stream shows. Nil: a stream that stays silent.
 	Stream *Stream
 }
@@ -69,6 +78,9 @@ func New(o Options) *API {
 	}
 	if o.Sending == nil {
 		o.Sending = func(int64, int64) bool { return false }
+	}
+	if o.PublicURL == nil {
+		o.PublicURL = func(string) string { return "" }
 	}
 	if o.Stream == nil {
 		o.Stream = &Stream{}

@@ -151,7 +151,7 @@ func (h *operationHandler) authorize(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	if h.route.owner == ofTenant {
+	if h.route.owner == ofTenant || h.route.owner == guarded {
 		name := c.r.PathValue("tenant")
 		if name == "" {
 			if given := c.r.Header["Hacek-Tenant"]; len(given) > 0 {
@@ -166,6 +166,10 @@ func (h *operationHandler) authorize(ctx context.Context, c *call) error {
 		return err
 	}
 	changes := h.route.owner == ofInstallation && h.route.role != hub.Viewer
+	if h.route.owner == guarded && !p.Installation {
+		return hub.Errorf(hub.Forbidden, "this reaches into the network and the files of the hub; the key acts for one tenant only").
+			WithHint("use an administrator's key of the installation")
+	}
 	if (changes || h.route.owner == ofOperator) && !p.Installation {
 		return hub.Errorf(hub.Forbidden, "this belongs to the whole installation; the key acts for one tenant only").
 			WithHint("use an administrator's key of the installation")

@@ -50,7 +50,7 @@ func (a *API) viewDelivery(d store.DeliveryRow, t hub.Target) deliveryView {
 	v.DueAt = optionalTime(d.DueAt)
 	if t.State != hub.Active {
 		v.State, v.DueAt = stateHeld, nil
-		v.Reason = "the endpoint is " + string(t.State)
+		v.Reason = "the " + string(t.Kind) + " is " + string(t.State)
 	}
 	return v
 }
@@ -91,7 +91,7 @@ func (a *API) listDeliveries(c *call) (answer, error) {
 		return answer{}, err
 	}
 	for _, ref := range q.list("target") {
-		t, err := a.Settings.Endpoint(c.r.Context(), c.tenant(), ref)
+		t, err := a.Settings.AnyTarget(c.r.Context(), c.tenant(), ref)
 		if err != nil {
 			return answer{}, err
 		}
@@ -239,6 +239,8 @@ type attemptView struct {
 	Timing          timingView    `json:"timing"`
 	Peer            *peerView     `json:"peer"`
 	SettingsVersion int64         `json:"settings_version"`
+
+	Steps []hub.StepRecord `json:"steps,omitempty"` // of a pipeline
 }
 
 type requestView struct {
@@ -294,7 +296,7 @@ type tlsView struct {
 // viewAttempt shows one attempt; a test belongs to no delivery and has no id.
 func viewAttempt(d *hub.DeliveryID, at hub.Attempt) attemptView {
 	v := attemptView{
-		At: hub.TimeText(at.At), Result: at.Result, Error: at.Error, Hint: at.Hint, SettingsVersion: at.SettingsVersion,
+		At: hub.TimeText(at.At), Result: at.Result, Error: at.Error, Hint: at.Hint, SettingsVersion: at.SettingsVersion, Steps: at.Steps,
 		Request: requestView{at.Request.Method, at.Request.URL, sentHeaders(at.Request.Headers), showBody(at.Request.Body)},
 		Timing: timingView{
 			DNS: phase(at.Timing.DNS), Connect: phase(at.Timing.Connect), TLS: phase(at.Timing.TLS), FirstByte: phase(at.Timing.FirstByte),

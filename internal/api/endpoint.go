@@ -13,22 +13,11 @@ type endpointView struct {
 	CreatedAt string `json:"created_at"`
 	UpdatedAt string `json:"updated_at"`
 	hub.Endpoint
-	Subscription    shownSubscription `json:"subscription"`
-	Request         shownRequest      `json:"request"`
-	Success         shownSuccess      `json:"success"`
-	Signature       any               `json:"signature"` // with its secret where the call may show it
-	State           hub.TargetState   `json:"state"`
-	StateReason     stateReason       `json:"state_reason"`
-	Waiting         int64             `json:"waiting"`
-	OldestWaitingAt *string           `json:"oldest_waiting_at"`
-	LastSuccessAt   *string           `json:"last_success_at"`
-	FailuresInARow  int               `json:"failures_in_a_row"`
-}
-
-type stateReason struct {
-	By  string `json:"by"`
-	At  string `json:"at"`
-	Why string `json:"why"`
+	Subscription shownSubscription `json:"subscription"`
+	Request      shownRequest      `json:"request"`
+	Success      shownSuccess      `json:"success"`
+	Signature    any               `json:"signature"` // with its secret where the call may show it
+	targetFacts
 }
 
 // What is not set reads null, not an empty text.
@@ -56,33 +45,38 @@ type shownSignature struct {
 
 // viewEndpoint adds the live facts.
 func (a *API) viewEndpoint(c *call, t hub.Target) (endpointView, error) {
-	waiting, oldest, err := a.Store.Waiting(c.r.Context(), t.No)
-	if err != nil {
-		return endpointView{}, err
-	}
-	success, err := a.Store.LastSuccess(c.r.Context(), t.No)
+	facts, err := a.factsOf(c, t)
 	if err != nil {
 		return endpointView{}, err
 	}
 	e := t.Endpoint
-	e.Subscription.EventTypes = listed(e.Subscription.EventTypes)
-	e.Subscription.Sources = listed(e.Subscription.Sources)
-	e.Subscription.Channels = listed(e.Subscription.Channels)
 	e.Retry.Intervals = listed(e.Retry.Intervals)
-	e.Success.Status = listed(e.Success.Status)
-	e.Success.Final = listed(e.Success.Final)
 	e.Signature.Schemes = listed(e.Signature.Schemes)
-	e.Notify.Failing, e.Notify.Disabled, e.Notify.Recovered = listed(e.Notify.Failing), listed(e.Notify.Disabled), listed(e.Notify.Recovered)
+	e.Notify = showNotify(e.Notify)
 	return endpointView{
 		ID: t.ID.Text(hub.EndpointPrefix), CreatedAt: hub.TimeText(t.CreatedAt), UpdatedAt: hub.TimeText(t.UpdatedAt),
-		Endpoint:     e,
-		Subscription: shownSubscription{e.Subscription, optional(e.Subscription.Condition)},
-		Request:      shownRequest{e.Request, optional(e.Request.Method), optional(e.Request.Table)},
-		Success:      shownSuccess{e.Success, optional(e.Success.Condition)},
-		Signature:    e.Signature, State: t.State,
-		StateReason: stateReason{By: t.StateBy, At: hub.TimeText(t.StateAt), Why: t.StateWhy},
-		Waiting:     waiting, OldestWaitingAt: optionalTime(oldest), LastSuccessAt: optionalTime(success), FailuresInARow: t.Health.Failures,
+		Endpoint: e, Subscription: showSubscription(e.Subscription), Request: showRequest(e.Request), Success: showSuccess(e.Success),
+		Signature: e.Signature, targetFacts: facts,
 	}, nil
+}
+
+func showSubscription(s hub.Subscription) shownSubscription {
+	s.EventTypes, s.Sources, s.Channels = listed(s.EventTypes), listed(s.Sources), listed(s.Channels)
+	return shownSubscription{s, optional(s.Condition)}
+}
+
+func showRequest(r hub.Request) shownRequest {
+	return shownRequest{r, optional(r.Method), optional(r.Table)}
+}
+
+func showSuccess(s hub.Success) shownSuccess {
+	s.Status, s.Final = listed(s.Status), listed(s.Final)
+	return shownSuccess{s, optional(s.Condition)}
+}
+
+func showNotify(n hub.Notify) hub.Notify {
+	n.Failing, n.Disabled, n.Recovered = listed(n.Failing), listed(n.Disabled), listed(n.Recovered)
+	return n
 }
 
 // listed is never null.
@@ -189,39 +183,6 @@ func (a *API) patchEndpoint(c *call) (answer, error) {
 	return a.answerEndpoint(c, http.StatusOK, t)
 }
 
-func (a *API) deleteEndpoint(c *call) (answer, error) {
-	err := a.Settings.DeleteEndpoint(c.r.Context(), c.tenant(), c.ref(), c.ifMatch(), c.by())
-	return answer{status: http.StatusNoContent}, err
-}
-
-func (a *API) pauseEndpoint(c *call) (answer, error) {
-	var in struct {
-		Why string `json:"why"`
-	}
-	if err := c.decode(&in); err != nil {
-		return answer{}, err
-	}
-	t, err := a.Settings.Pause(c.r.Context(), c.tenant(), c.ref(), c.by(), in.Why)
-	if err != nil {
-		return answer{}, err
-	}
-	return a.answerEndpoint(c, http.StatusOK, t)
-}
-
-func (a *API) resumeEndpoint(c *call) (answer, error) {
-	var in struct {
-		Rate hub.Rate `json:"rate"`
-	}
-	if err := c.decodeAt("/rate", &in); err != nil {
-		return answer{}, err
-	}
-	t, err := a.Settings.Resume(c.r.Context(), c.tenant(), c.ref(), in.Rate, c.by())
-	if err != nil {
-		return answer{}, err
-	}
-	return a.answerEndpoint(c, http.StatusOK, t)
-}
-
 func (a *API) getEndpointSecret(c *call) (answer, error) {
 	secret, err := a.Settings.Secret(c.r.Context(), c.tenant(), c.ref(), c.by())
 	return answer{body: map[string]string{"secret": secret}}, err
@@ -247,46 +208,4 @@ func (a *API) rotateEndpointSecret(c *call) (answer, error) {
 		return answer{}, err
 	}
 	return a.showSecret(c, http.StatusOK, t)
-}
-
-func (c *call) ifMatch() string { return c.r.Header.Get("If-Match") }
-
-// statsFor is the span of the figures when the caller names none.
-const statsFor = 24 * time.Hour
-
-type statsView struct {
-	Since           string                      `json:"since"`
-	Counts          map[hub.DeliveryState]int64 `json:"counts"`
-	Retried         int64                       `json:"retried"`
-	MeanTookMS      float64                     `json:"mean_took_ms"`
-	LastAt          *string                     `json:"last_at"`
-	Waiting         int64                       `json:"waiting"`
-	OldestWaitingAt *string                     `json:"oldest_waiting_at"`
-}
-
-func (a *API) getEndpointStats(c *call) (answer, error) {
-	q := c.params()
-	since := q.time("since")
-	if err := q.err(); err != nil {
-		return answer{}, err
-	}
-	if since.IsZero() {
-		since = a.Now().Add(-statsFor)
-	}
-	t, err := a.Settings.Endpoint(c.r.Context(), c.tenant(), c.ref())
-	if err != nil {
-		return answer{}, err
-	}
-	sums, err := a.Store.Stats(c.r.Context(), t.No, since)
-	if err != nil {
-		return answer{}, err
-	}
-	waiting, oldest, err := a.Store.Waiting(c.r.Context(), t.No)
-	if err != nil {
-		return answer{}, err
-	}
-	return answer{body: statsView{
-		Since: hub.TimeText(since), Counts: sums.Counts, Retried: sums.Retried, MeanTookMS: milliseconds(sums.MeanTook),
-		LastAt: optionalTime(sums.LastAt), Waiting: waiting, OldestWaitingAt: optionalTime(oldest),
-	}}, nil
 }

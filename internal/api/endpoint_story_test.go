@@ -23,7 +23,7 @@ const everything = `{"name":"Sklad - WMS","uid":"wms-1","active":true,
  "success":{"status":["2xx"],"condition":"response.json.ok == true","final":[{"status":["404"],"condition":"response.body == 'x'"}]},
  "order":{"by":"key","stuck":{"set_aside_after":3}},
  "limits":{"rate":"5/s","concurrency":4},
- "notify":{"failing":[],"disabled":[],"recovered":[],"after_failures":3},"disable_after":"5d","description":"Warehouse","labels":{"team":"a"}}`
+ "notify":{"failing":["it@shop.example"],"disabled":[],"recovered":[],"after_failures":3,"language":"cs"},"disable_after":"5d","description":"Warehouse","labels":{"team":"a"}}`
 
 const signingSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -145,7 +145,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 			{at(`"batch":{"size":10}`), hub.NotAvailable, []string{"/batch"}},
 			{at(`"window":{"days":[1]}`), hub.NotAvailable, []string{"/window"}},
 			{at(`"expires_after":"1h"`), hub.NotAvailable, []string{"/expires_after"}},
-			{at(`"notify":{"failing":["a@b.cz"]}`), hub.NotAvailable, []string{"/notify/failing"}},
+			{at(`"notify":{"failing":["jana"]}`), hub.Invalid, []string{"/notify/failing/0"}},
 			{`{"request":{"url":"https://x.example/","headers":{"Host":"y"}}}`, hub.Invalid, []string{"/request/headers/Host"}},
 			{`{"request":{"url":"https://x.example/","headers":{"X":"a\r\nb"}}}`, hub.Invalid, []string{"/request/headers/X"}},
 		} {

@@ -3,13 +3,9 @@ package api
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
-	"time"
 
 	"hacek/internal/hub"
-	"hacek/internal/ingest"
 	"hacek/internal/settings"
-	"hacek/internal/store"
 )
 
 // tryInput is the event to try with; null members are absent ones.
@@ -91,75 +87,6 @@ func (a *API) previewUnsavedEndpoint(c *call) (answer, error) {
 		return answer{}, below("/endpoint", err)
 	}
 	return viewPreview(p), nil
-}
-
-// replayInput is the span of a replay.
-type replayInput struct {
-	Since      time.Time  `json:"since"`
-	Until      *time.Time `json:"until"`
-	Outcomes   []string   `json:"outcomes"`
-	EventTypes []string   `json:"event_types"`
-	Rate       hub.Rate   `json:"rate"`
-	To         *string    `json:"to"`
-	DryRun     bool       `json:"dry_run"`
-}
-
-func (a *API) replayEndpoint(c *call) (answer, error) {
-	var in replayInput
-	if err := c.decodeAt("/rate", &in); err != nil {
-		return answer{}, err
-	}
-	t, err := a.Settings.Endpoint(c.r.Context(), c.tenant(), c.ref())
-	if err != nil {
-		return answer{}, err
-	}
-	filter := ingest.ReplayFilter{
-		Target: t.ID, Since: in.Since, Outcomes: in.Outcomes, EventTypes: in.EventTypes, Rate: in.Rate, DryRun: in.DryRun,
-	}
-	if in.Until != nil {
-		filter.Until = *in.Until
-	}
-	if in.To != nil {
-		to, err := a.Settings.Endpoint(c.r.Context(), c.tenant(), *in.To)
-		if err != nil {
-			return answer{}, err
-		}
-		filter.To = to.ID
-	}
-	r, err := a.Ingest.StartReplay(c.r.Context(), c.tenant(), filter, c.principal.Name)
-	if err != nil {
-		return answer{}, err
-	}
-	return answer{status: http.StatusAccepted, body: viewReplay(r)}, nil
-}
-
-type replayView struct {
-	ID        *string `json:"id"`
-	State     string  `json:"state"`
-	Total     int64   `json:"total"`
-	Done      int64   `json:"done"`
-	CreatedAt string  `json:"created_at"`
-	UpdatedAt string  `json:"updated_at"`
-}
-
-func viewReplay(r store.Replay) replayView {
-	v := replayView{State: r.State, Total: r.Total, Done: r.Done, CreatedAt: hub.TimeText(r.CreatedAt), UpdatedAt: hub.TimeText(r.UpdatedAt)}
-	if r.State != ingest.ReplayCounted {
-		v.ID = optional(r.ID.Text(hub.ReplayPrefix))
-	}
-	return v
-}
-
-func (a *API) getReplay(c *call) (answer, error) {
-	id, err := hub.ParseID(hub.ReplayPrefix, c.r.PathValue("replay"))
-	if err != nil {
-		return answer{}, err
-	}
-	r, err := a.Store.Replay(c.r.Context(), c.tenant(), id)
-	if err != nil {
-		return answer{}, err
-	}
-	return answer{body: viewReplay(r)}, nil
 }
 
 type checkView struct {

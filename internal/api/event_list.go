@@ -150,7 +150,7 @@ func (a *API) replayEvent(c *call) (answer, error) {
 	}
 	var target *hub.ID
 	if in.Target != nil {
-		t, err := a.Settings.Endpoint(c.r.Context(), c.tenant(), *in.Target)
+		t, err := a.Settings.AnyTarget(c.r.Context(), c.tenant(), *in.Target)
 		if err != nil {
 			return answer{}, err
 		}

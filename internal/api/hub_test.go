@@ -82,6 +82,7 @@ func newHub(t *testing.T, s *store.Store) *testHub {
 		TypesChanged: func(types []settings.EventType) { h.ingest.SetEventTypes(rules(types)) },
 		KeysChanged:  h.auth.Forget,
 		Matches:      h.ingest.Matches,
+		MailReady:    true,
 	}
 	if err := h.settings.Ensure(t.Context()); err != nil {
 		t.Fatal(err)

@@ -168,8 +168,7 @@ func TestOperation(t *testing.T) {
 		if body := h.get("/metrics").want(200).body; !strings.Contains(string(body), "hacek_api_requests_total") {
 			t.Errorf("no figures: %s", body)
 		}
-		h.get("/v1/pipelines").problem(404, hub.NotFound, "/openapi.json")
-		h.get("/v1/sources").problem(404, hub.NotFound)
+		h.get("/v1/watches").problem(404, hub.NotFound, "/openapi.json")
 		r := h.call("DELETE", "/v1/events", "").want(405)
 		if allow := r.header.Get("Allow"); allow != "GET, POST" {
 			t.Errorf("Allow: %q", allow)

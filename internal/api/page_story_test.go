@@ -14,6 +14,9 @@ func TestEveryListHasPages(t *testing.T) {
 			h.endpoint(fmt.Sprintf(`,"name":"E%d"`, i))
 			h.post("/v1/keys", fmt.Sprintf(`{"name":"K%d","role":"viewer"}`, i)).want(201)
 			h.call("PUT", fmt.Sprintf("/v1/event-types/t%d", i), `{}`).want(201)
+			h.post("/v1/pipelines", fmt.Sprintf(`{"name":"P%d","subscription":{"event_types":["none"]},"steps":[{"type":"wait","for":"1s"}]}`, i)).want(201)
+			h.post("/v1/tables", fmt.Sprintf(`{"name":"T%d"}`, i)).want(201)
+			h.post("/v1/connections", fmt.Sprintf(`{"name":"C%d","driver":"postgres","dsn":"postgres://u:p@erp.example/erp"}`, i)).want(201)
 		}
 		h.publish(`{"type":"t1","data":1}`)
 		h.publish(`{"type":"t1","data":1}`)
@@ -21,7 +24,8 @@ func TestEveryListHasPages(t *testing.T) {
 			h.post("/v1/tenants", fmt.Sprintf(`{"uid":"u%d","name":"U"}`, i)).want(201)
 		}
 		home := h.as(adminKey, "default")
-		for list, want := range map[string]int{"/v1/endpoints": 5, "/v1/keys": 5, "/v1/event-types": 5, "/v1/tenants": 5, "/v1/deliveries": 10, "/v1/events": 2} {
+		for list, want := range map[string]int{"/v1/endpoints": 5, "/v1/keys": 5, "/v1/event-types": 5, "/v1/tenants": 5, "/v1/deliveries": 10, "/v1/events": 2,
+			"/v1/pipelines": 5, "/v1/tables": 5, "/v1/connections": 5} {
 			var ascending []string
 			for _, order := range []string{"asc", "desc"} {
 				ids := home.readAll(list+"?limit=2&order="+order, want)

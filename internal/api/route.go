@@ -12,6 +12,7 @@ type owner int
 
 const (
 	ofTenant       owner = iota // also below /v1/tenants/{tenant}
+	guarded                     // of a tenant, and set by an administrator of the installation: it reaches into its network and files
 	ofInstallation              // read with any key, changed by an administrator of the installation
 	ofOperator                  // an administrator of the installation only
 	open                        // no key
@@ -51,18 +52,69 @@ func (a *API) routes() []route {
 		{"GET", "/v1/endpoints/{endpoint}", "getEndpoint", ofTenant, viewer, "endpoints:read", a.getEndpoint},
 		{"PUT", "/v1/endpoints/{endpoint}", "putEndpoint", ofTenant, editor, "endpoints:write", a.putEndpoint},
 		{"PATCH", "/v1/endpoints/{endpoint}", "patchEndpoint", ofTenant, editor, "endpoints:write", a.patchEndpoint},
-		{"DELETE", "/v1/endpoints/{endpoint}", "deleteEndpoint", ofTenant, editor, "endpoints:write", a.deleteEndpoint},
-		{"POST", "/v1/endpoints/{endpoint}/pause", "pauseEndpoint", ofTenant, operator, "endpoints:write", a.pauseEndpoint},
-		{"POST", "/v1/endpoints/{endpoint}/resume", "resumeEndpoint", ofTenant, operator, "endpoints:write", a.resumeEndpoint},
+		{"DELETE", "/v1/endpoints/{endpoint}", "deleteEndpoint", ofTenant, editor, "endpoints:write", a.deleteTarget},
+		{"POST", "/v1/endpoints/{endpoint}/pause", "pauseEndpoint", ofTenant, operator, "endpoints:write", a.pauseTarget},
+		{"POST", "/v1/endpoints/{endpoint}/resume", "resumeEndpoint", ofTenant, operator, "endpoints:write", a.resumeTarget},
 		{"POST", "/v1/endpoints/{endpoint}/test", "testEndpoint", ofTenant, operator, "endpoints:write", a.testEndpoint},
 		{"POST", "/v1/endpoints/{endpoint}/preview", "previewEndpoint", ofTenant, viewer, "endpoints:read", a.previewEndpoint},
 		{"POST", "/v1/endpoints/preview", "previewUnsavedEndpoint", ofTenant, editor, "endpoints:write", a.previewUnsavedEndpoint},
-		{"POST", "/v1/endpoints/{endpoint}/replay", "replayEndpoint", ofTenant, operator, "deliveries:write", a.replayEndpoint},
+		{"POST", "/v1/endpoints/{endpoint}/replay", "replayEndpoint", ofTenant, operator, "deliveries:write", a.replayTarget},
 		{"GET", "/v1/endpoints/{endpoint}/secret", "getEndpointSecret", ofTenant, administrator, "secrets:read", a.getEndpointSecret},
 		{"POST", "/v1/endpoints/{endpoint}/rotate-secret", "rotateEndpointSecret", ofTenant, editor, "endpoints:write", a.rotateEndpointSecret},
-		{"GET", "/v1/endpoints/{endpoint}/stats", "getEndpointStats", ofTenant, viewer, "endpoints:read", a.getEndpointStats},
+		{"GET", "/v1/endpoints/{endpoint}/stats", "getEndpointStats", ofTenant, viewer, "endpoints:read", a.getTargetStats},
 		{"GET", "/v1/replays/{replay}", "getReplay", ofTenant, viewer, "deliveries:read", a.getReplay},
 		{"POST", "/v1/conditions/check", "checkCondition", ofTenant, viewer, "events:read", a.checkCondition},
+
+		{"POST", "/v1/pipelines", "createPipeline", ofTenant, editor, "pipelines:write", a.createPipeline},
+		{"GET", "/v1/pipelines", "listPipelines", ofTenant, viewer, "pipelines:read", a.listPipelines},
+		{"GET", "/v1/pipelines/{pipeline}", "getPipeline", ofTenant, viewer, "pipelines:read", a.getPipeline},
+		{"PUT", "/v1/pipelines/{pipeline}", "putPipeline", ofTenant, editor, "pipelines:write", a.putPipeline},
+		{"PATCH", "/v1/pipelines/{pipeline}", "patchPipeline", ofTenant, editor, "pipelines:write", a.patchPipeline},
+		{"DELETE", "/v1/pipelines/{pipeline}", "deletePipeline", ofTenant, editor, "pipelines:write", a.deleteTarget},
+		{"POST", "/v1/pipelines/{pipeline}/pause", "pausePipeline", ofTenant, operator, "pipelines:write", a.pauseTarget},
+		{"POST", "/v1/pipelines/{pipeline}/resume", "resumePipeline", ofTenant, operator, "pipelines:write", a.resumeTarget},
+		{"POST", "/v1/pipelines/{pipeline}/replay", "replayPipeline", ofTenant, operator, "deliveries:write", a.replayTarget},
+		{"GET", "/v1/pipelines/{pipeline}/stats", "getPipelineStats", ofTenant, viewer, "pipelines:read", a.getTargetStats},
+		{"POST", "/v1/pipelines/{pipeline}/dry-run", "dryRunPipeline", ofTenant, operator, "pipelines:write", a.dryRunPipeline},
+		{"POST", "/v1/pipelines/dry-run", "dryRunUnsavedPipeline", ofTenant, editor, "pipelines:write", a.dryRunUnsavedPipeline},
+
+		{"POST", "/v1/connections", "createConnection", guarded, administrator, "connections:write", a.createConnection},
+		{"GET", "/v1/connections", "listConnections", ofTenant, administrator, "connections:read", a.listConnections},
+		{"GET", "/v1/connections/{connection}", "getConnection", ofTenant, administrator, "connections:read", a.getConnection},
+		{"PUT", "/v1/connections/{connection}", "putConnection", guarded, administrator, "connections:write", a.putConnection},
+		{"PATCH", "/v1/connections/{connection}", "patchConnection", guarded, administrator, "connections:write", a.patchConnection},
+		{"DELETE", "/v1/connections/{connection}", "deleteConnection", guarded, administrator, "connections:write", a.deleteConnection},
+		{"POST", "/v1/connections/{connection}/test", "testConnection", guarded, administrator, "connections:write", a.testConnection},
+		{"GET", "/v1/connections/{connection}/tables", "listConnectionTables", guarded, administrator, "connections:read", a.listConnectionTables},
+		{"GET", "/v1/connections/{connection}/tables/{table}", "getConnectionTable", guarded, administrator, "connections:read", a.getConnectionTable},
+		{"POST", "/v1/tables", "createTable", ofTenant, editor, "pipelines:write", a.createTable},
+		{"GET", "/v1/tables", "listTables", ofTenant, viewer, "pipelines:read", a.listTables},
+		{"GET", "/v1/tables/{table}", "getTable", ofTenant, viewer, "pipelines:read", a.getTable},
+		{"PUT", "/v1/tables/{table}", "putTable", ofTenant, editor, "pipelines:write", a.putTable},
+		{"PATCH", "/v1/tables/{table}", "patchTable", ofTenant, editor, "pipelines:write", a.patchTable},
+		{"DELETE", "/v1/tables/{table}", "deleteTable", ofTenant, editor, "pipelines:write", a.deleteTable},
+
+		{"POST", "/v1/sources", "createSource", ofTenant, editor, "sources:write", a.createSource},
+		{"GET", "/v1/sources", "listSources", ofTenant, viewer, "sources:read", a.listSources},
+		{"GET", "/v1/sources/{source}", "getSource", ofTenant, viewer, "sources:read", a.getSource},
+		{"PUT", "/v1/sources/{source}", "putSource", ofTenant, editor, "sources:write", a.putSource},
+		{"PATCH", "/v1/sources/{source}", "patchSource", ofTenant, editor, "sources:write", a.patchSource},
+		{"DELETE", "/v1/sources/{source}", "deleteSource", ofTenant, editor, "sources:write", a.deleteSource},
+		{"POST", "/v1/sources/{source}/trigger", "triggerSource", ofTenant, operator, "sources:write", a.triggerSource},
+		{"POST", "/v1/sources/{source}/preview", "previewSource", ofTenant, editor, "requests:read", a.previewSource},
+		{"POST", "/v1/sources/preview", "previewUnsavedSource", ofTenant, editor, "requests:read", a.previewUnsavedSource},
+		{"GET", "/v1/sources/{source}/requests", "listRequests", ofTenant, viewer, "requests:read", a.listRequests},
+		{"GET", "/v1/sources/{source}/requests/{request}", "getRequest", ofTenant, viewer, "requests:read", a.getRequest},
+		{"POST", "/v1/sources/{source}/requests/{request}/release", "releaseRequest", ofTenant, editor, "sources:write", a.releaseRequest},
+		{"GET", "/v1/providers", "listProviders", ofInstallation, viewer, "sources:read", a.listProviders},
+		{"GET", "/v1/providers/{provider}", "getProvider", ofInstallation, viewer, "sources:read", a.getProvider},
+
+		{"POST", "/v1/listeners", "createListener", ofOperator, administrator, "listeners:write", a.createListener},
+		{"GET", "/v1/listeners", "listListeners", ofOperator, administrator, "listeners:read", a.listListeners},
+		{"GET", "/v1/listeners/{listener}", "getListener", ofOperator, administrator, "listeners:read", a.getListener},
+		{"PUT", "/v1/listeners/{listener}", "putListener", ofOperator, administrator, "listeners:write", a.putListener},
+		{"PATCH", "/v1/listeners/{listener}", "patchListener", ofOperator, administrator, "listeners:write", a.patchListener},
+		{"DELETE", "/v1/listeners/{listener}", "deleteListener", ofOperator, administrator, "listeners:write", a.deleteListener},
 
 		{"GET", "/v1/deliveries", "listDeliveries", ofTenant, viewer, "deliveries:read", a.listDeliveries},
 		{"GET", "/v1/deliveries/{delivery}", "getDelivery", ofTenant, viewer, "deliveries:read", a.getDelivery},
@@ -75,6 +127,11 @@ func (a *API) routes() []route {
 		{"GET", "/v1/keys", "listKeys", ofTenant, administrator, "keys:read", a.listKeys},
 		{"POST", "/v1/keys", "createKey", ofTenant, administrator, "keys:write", a.createKey},
 		{"DELETE", "/v1/keys/{key}", "deleteKey", ofTenant, administrator, "keys:write", a.deleteKey},
+		{"GET", "/v1/users", "listUsers", ofTenant, administrator, "users:read", a.listUsers},
+		{"POST", "/v1/users", "createUser", ofTenant, administrator, "users:write", a.createUser},
+		{"GET", "/v1/users/{user}", "getUser", ofTenant, administrator, "users:read", a.getUser},
+		{"PATCH", "/v1/users/{user}", "patchUser", ofTenant, administrator, "users:write", a.patchUser},
+		{"DELETE", "/v1/users/{user}", "deleteUser", ofTenant, administrator, "users:write", a.deleteUser},
 		{"GET", "/v1/audit", "listAudit", ofTenant, administrator, "audit:read", a.listAudit},
 
 		{"GET", "/v1/tenants", "listTenants", ofOperator, administrator, "tenants:read", a.listTenants},
@@ -99,7 +156,7 @@ func (a *API) register(r route) {
 	}
 	handler := &operationHandler{api: a, route: r, op: op}
 	a.mux.Handle(r.method+" "+r.path, handler)
-	if r.owner == ofTenant {
+	if r.owner == ofTenant || r.owner == guarded {
 		a.mux.Handle(r.method+" "+tenantPrefix+strings.TrimPrefix(r.path, "/v1"), handler)
 	}
 }

@@ -58,6 +58,9 @@ func bodies(h *testHub) map[string]string {
 	return map[string]string{
 		"patchEndpoint": `{"name":"stolen"}`, "putEndpoint": `{"name":"stolen","request":{"url":"` + h.receiver.url + `"}}`,
 		"replayEndpoint": `{"since":"2020-01-01T00:00:00Z"}`, "resendDelivery": `{"data":1}`,
+		"patchPipeline": `{"name":"stolen"}`, "putPipeline": `{"name":"stolen","steps":[{"type":"wait","for":"1s"}]}`,
+		"replayPipeline": `{"since":"2020-01-01T00:00:00Z"}`, "patchConnection": `{"name":"stolen"}`,
+		"putConnection": `{"driver":"sqlite","dsn":"stolen.db"}`, "patchTable": `{"name":"stolen"}`, "putTable": `{"name":"stolen"}`,
 	}
 }
 
@@ -72,16 +75,22 @@ func TestRule14_ForeignIDsAreNotFound(t *testing.T) {
 		replay := theirs.post("/v1/endpoints/"+endpoint+"/replay", `{"since":"2020-01-01T00:00:00Z"}`).want(202).text("id")
 		key := theirs.post("/v1/keys", `{"name":"k","role":"viewer"}`).want(201).text("id")
 		own := ours.endpoint(`,"name":"Ours"`)
+		theirs.erp()
+		pipeline := theirs.post("/v1/pipelines", `{"name":"Theirs","uid":"their-orders","steps":[{"type":"map","as":"row","fields":{"a":"#a#"},"tables":{"a":"states"}}]}`).want(201).text("id")
+		connection, table := theirs.get("/v1/connections/erp").want(200).text("id"), theirs.get("/v1/tables/states").want(200).text("id")
+		ours.post("/v1/connections", `{"name":"own","driver":"sqlite","dsn":"erp.db"}`).want(201)
 		before := theirs.get("/v1/endpoints/" + endpoint).want(200).body
 
 		tried := 0
 		for _, op := range operations(t) {
-			for name, id := range map[string]string{"endpoint": endpoint, "event": event, "delivery": delivery, "replay": replay, "key": key} {
+			for name, id := range map[string]string{"endpoint": endpoint, "event": event, "delivery": delivery, "replay": replay, "key": key,
+				"pipeline": pipeline, "connection": connection, "table": table} {
 				if !strings.Contains(op.path, "{"+name+"}") {
 					continue
 				}
 				tried++
 				path := strings.ReplaceAll(op.path, "{"+name+"}", id)
+				path = strings.ReplaceAll(path, "{connection}", "own") // of the table that is looked for in it
 				r := ours.call(op.method, path, bodies(h)[op.id])
 				if r.status != 404 {
 					t.Errorf("%s with a foreign %s was answered %d: %s", op.id, name, r.status, r.body)
@@ -96,11 +105,19 @@ func TestRule14_ForeignIDsAreNotFound(t *testing.T) {
 			{"GET", "/v1/endpoints/Theirs", ""},
 			{"GET", "/v1/deliveries?target=" + endpoint, ""},
 			{"GET", "/v1/deliveries?event=" + event, ""},
+			{"GET", "/v1/pipelines/their-orders", ""},
+			{"GET", "/v1/pipelines/Theirs", ""},
+			{"GET", "/v1/connections/erp", ""},
+			{"GET", "/v1/connections/erp/tables/orders", ""},
+			{"GET", "/v1/tables/states", ""},
+			{"GET", "/v1/deliveries?target=" + pipeline, ""},
+			{"POST", "/v1/pipelines/dry-run", `{"pipeline":{"name":"a","steps":[{"type":"wait","for":"1s"}]},"event":"` + event + `"}`},
 			{"POST", "/v1/endpoints/" + own + "/test", `{"event":"` + event + `"}`},
 			{"POST", "/v1/endpoints/" + own + "/preview", `{"event":"` + event + `"}`},
 			{"POST", "/v1/endpoints/preview", `{"endpoint":{"request":{"url":"https://x.example"}},"event":"` + event + `"}`},
 			{"POST", "/v1/endpoints/" + own + "/replay", `{"since":"2020-01-01T00:00:00Z","to":"` + endpoint + `"}`},
 			{"POST", "/v1/events/" + ours.publish(`{"type":"a","data":1}`) + "/replay", `{"target":"` + endpoint + `"}`},
+			{"POST", "/v1/events/" + ours.publish(`{"type":"a","data":1}`) + "/replay", `{"target":"` + pipeline + `"}`},
 		} {
 			if r := ours.call(c.method, c.path, c.body); r.status != 404 {
 				t.Errorf("%s %s %s was answered %d: %s", c.method, c.path, c.body, r.status, r.body)
@@ -111,10 +128,21 @@ func TestRule14_ForeignIDsAreNotFound(t *testing.T) {
 				t.Errorf("%s shows what belongs to another tenant", path)
 			}
 		}
-		for _, path := range []string{"/v1/audit?limit=250", "/v1/keys", "/v1/endpoints", "/v1/events"} {
-			if r := ours.get(path).want(200); strings.Contains(string(r.body), endpoint) || strings.Contains(string(r.body), key) || strings.Contains(string(r.body), event) {
-				t.Errorf("%s shows what belongs to another tenant: %s", path, r.body)
+		for _, path := range []string{"/v1/audit?limit=250", "/v1/keys", "/v1/endpoints", "/v1/events", "/v1/pipelines", "/v1/connections", "/v1/tables"} {
+			body := string(ours.get(path).want(200).body)
+			for _, foreign := range []string{endpoint, key, event, pipeline, connection, table} {
+				if strings.Contains(body, foreign) {
+					t.Errorf("%s shows what belongs to another tenant: %s", path, body)
+				}
 			}
+		}
+		// What a body names must be the caller's own, too: another tenant's is as if it were not there.
+		for pointer, step := range map[string]string{
+			"/steps/0/connection": `{"type":"upsert","connection":"erp","table":"orders","key":["number"],"columns":{"number":"#a#"}}`,
+			"/steps/0/tables/a":   `{"type":"map","as":"row","fields":{"a":"#a#"},"tables":{"a":"states"}}`,
+		} {
+			ours.post("/v1/pipelines", `{"name":"a","steps":[`+step+`]}`).problem(422, hub.Invalid, pointer)
+			ours.post("/v1/pipelines/dry-run", `{"pipeline":{"name":"a","steps":[`+step+`]},"data":{"a":"new"}}`).problem(422, hub.Invalid, "/pipeline"+pointer)
 		}
 		if after := theirs.get("/v1/endpoints/" + endpoint).want(200).body; string(after) != string(before) {
 			t.Errorf("the foreign endpoint was changed:\n%s\n%s", before, after)
@@ -132,7 +160,7 @@ func TestNoOperationWithoutAKeyAndRole(t *testing.T) {
 			if op.open {
 				continue
 			}
-			path := strings.NewReplacer("{event}", "evt_x", "{delivery}", "dlv_x", "{endpoint}", "ep_x", "{key}", "key_x", "{name}", "n", "{pack}", "p", "{replay}", "rpl_x", "{tenant}", "t").Replace(op.path)
+			path := strings.NewReplacer("{event}", "evt_x", "{delivery}", "dlv_x", "{endpoint}", "ep_x", "{key}", "key_x", "{name}", "n", "{pack}", "p", "{replay}", "rpl_x", "{tenant}", "t", "{pipeline}", "pip_x", "{connection}", "con_x", "{table}", "tbl_x").Replace(op.path)
 			h.as("", "").call(op.method, path, "").problem(401, hub.Unauthorized)
 			expired.call(op.method, path, "").problem(401, hub.Unauthorized)
 			if op.method == "GET" {

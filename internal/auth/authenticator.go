@@ -11,7 +11,8 @@ import (
 	"hacek/internal/store"
 )
 
-// Authenticator knows keys. It remembers those it has seen, so that the hot path costs one hash and one look-up.
+// Authenticator knows keys, users and sessions. It remembers the keys it has seen, so that the hot path costs one hash
+// and one look-up.
 type Authenticator struct {
 	Store    *store.Store
 	AdminKey hub.Secret // the installation's own key; empty matches nothing
@@ -21,6 +22,9 @@ type Authenticator struct {
 	seen  map[[sha256.Size]byte]known
 	round int // raised by Forget, so that an answer read before it is not remembered after it
 	count int // tenants, 0 = not counted yet
+
+	hashing hashing
+	tries   tries
 }
 
 // known is a key that was found, and until when it may be believed.

@@ -1,4 +1,4 @@
-// Package auth says who is calling: it turns an API key into a Principal with a tenant, a role and scopes.
+// Package auth says who is calling: it turns an API key or a session into a Principal with a tenant, a role and scopes.
 // It must not know what the caller wants to do, nor how keys are made.
 package auth
 
@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"hacek/internal/hub"
+	"hacek/internal/store"
 )
 
 // Role is how much a caller may do.
@@ -17,8 +18,10 @@ type Principal struct {
 	TenantID hub.ID
 	Role     Role
 	Scopes   []string // empty = all that the role may
-	Name     string   // for the audit: the key's name
-	KeyID    hub.ID   // zero for the key of the installation
+	Name     string   // for the audit: the key's or the user's name
+	KeyID    hub.ID   // zero for the key of the installation, and for users
+
+	User *store.UserRow // who is signed in to the console; nil for a key
 
 	// Installation marks an administrator of the whole hub, who may act for any tenant.
 	Installation bool

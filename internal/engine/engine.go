@@ -12,6 +12,7 @@ import (
 
 	"hacek/internal/clock"
 	"hacek/internal/hub"
+	"hacek/internal/pipeline"
 	"hacek/internal/sender"
 	"hacek/internal/store"
 )
@@ -37,12 +38,16 @@ const (
 type Engine struct {
 	Store  *store.Store
 	Sender *sender.Sender
-	Clock  clock.Clock
-	Log    *slog.Logger
+	// Pipelines runs the steps of targets that are pipelines.
+	Pipelines *pipeline.Runner
+	Clock     clock.Clock
+	Log       *slog.Logger
 	// Attempted sees every attempt after it was made, to write the delivery log. May be nil.
 	Attempted func(t *hub.Target, call sender.Call, a *hub.Attempt)
 	// Outcome sees every outcome once it is durable, for the live stream. It must not block. May be nil.
 	Outcome func(t *hub.Target, o *store.Outcome)
+	// Notice is told when a target begins to fail, is disabled or works again. May be nil.
+	Notice func(ctx context.Context, n hub.Notice)
 	// Retain is how long finished events are kept; zero keeps them for good.
 	Retain time.Duration
 	// Window is how many deliveries of one target are kept in memory; zero: 1,000.
@@ -64,6 +69,7 @@ type Engine struct {
 	counts   Counts
 	flying   context.Context // of the attempts; outlives Run's ctx by stopGrace
 	writes   sync.WaitGroup  // of target states
+	crew     crew
 }
 
 // Counts is what the engine has done since it started.
@@ -179,6 +185,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	flying, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	e.flying = flying
+	e.crew.jobs = make(chan func())
+	defer e.crew.dismiss()
 	e.inbox.mu.Lock()
 	if e.targets == nil {
 		e.targets = map[int64]*target{}

@@ -2,20 +2,18 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"hacek/internal/hub"
-	"hacek/internal/sender"
 	"hacek/internal/store"
 )
 
 // flight is one attempt under way.
 type flight struct {
-	target  *target
-	entry   *entry
-	probe   bool
-	attempt hub.Attempt
+	target *target
+	entry  *entry
+	probe  bool
+	done   done
 }
 
 // startOne starts the target's next delivery if it may go now. It answers false when there is nothing (more) to
@@ -24,7 +22,7 @@ func (e *Engine) startOne(t *target, now time.Time) bool {
 	probe := false
 	switch t.State {
 	case hub.Active:
-		if t.flying >= max(1, t.Endpoint.Limits.Concurrency) {
+		if t.flying >= max(1, t.policy.Limits.Concurrency) {
 			return false
 		}
 	case hub.Disabled:
@@ -71,7 +69,7 @@ func (e *Engine) startOne(t *target, now time.Time) bool {
 	t.flying++
 	e.flights++
 	e.counts.Attempts++
-	go e.fly(&flight{target: t, entry: n, probe: probe}, t.shared, t.compiled, t.broken, n.delivery, n.event)
+	e.crew.run(func() { e.fly(&flight{target: t, entry: n, probe: probe}, t.shared, t.work, n.delivery, n.event) })
 	return true
 }
 
@@ -79,45 +77,9 @@ func (e *Engine) startOne(t *target, now time.Time) bool {
 const goneWhy = "the receiver answered 410 Gone"
 
 // fly makes the attempt. It runs on a goroutine of its own and touches nothing of the plan.
-func (e *Engine) fly(f *flight, t *hub.Target, c *sender.Compiled, broken error, d hub.Delivery, event *hub.Event) {
-	id := d.ID()
-	call := sender.Call{
-		Event: event, EventID: d.Event.Text(hub.EventPrefix), DeliveryID: id.Text(), AttemptID: id.Attempt(d.Tries + 1),
-		Number: d.Tries + 1, SettingsVersion: t.Version, Now: e.Clock.Now(),
-	}
-	f.attempt = e.attempt(e.flying, t, c, broken, d, &call)
-	if e.Attempted != nil && call.Event != nil && !f.attempt.Result.Ours() {
-		e.Attempted(t, call, &f.attempt)
-	}
+func (e *Engine) fly(f *flight, t *hub.Target, w work, d hub.Delivery, event *hub.Event) {
+	f.done = e.attempt(e.flying, t, w, d, event)
 	e.inbox.put(func() { e.inbox.landed = append(e.inbox.landed, f) })
-}
-
-func (e *Engine) attempt(ctx context.Context, t *hub.Target, c *sender.Compiled, broken error, d hub.Delivery, call *sender.Call) hub.Attempt {
-	failed := func(r hub.Result, format string, args ...any) hub.Attempt {
-		return hub.Attempt{N: call.Number, At: call.Now, Result: r, SettingsVersion: t.Version, Error: fmt.Sprintf(format, args...)}
-	}
-	if call.Event == nil {
-		events, err := e.Store.Payloads(ctx, t.Tenant, []hub.ID{d.Event}, 0)
-		if err == nil && len(events) == 0 {
-			e.Log.Error("BUG: an event that is owed is gone", "event", d.Event.Text(hub.EventPrefix))
-			a := failed(hub.RenderFailed, "the event is gone")
-			a.Final = true
-			return a
-		}
-		if err != nil {
-			e.Log.Error("payload not read", "event", d.Event.Text(hub.EventPrefix), "err", err)
-			return failed(hub.Interrupted, "the event could not be read: %v", err)
-		}
-		call.Event = events[0]
-	}
-	if broken != nil {
-		return failed(hub.RenderFailed, "the endpoint's settings cannot be used: %v", broken)
-	}
-	a := e.Sender.Send(ctx, c, *call)
-	if a.Result != hub.Succeeded && ctx.Err() != nil {
-		a.Result, a.Error = hub.Interrupted, "the hub was stopping"
-	}
-	return a
 }
 
 // landed decides what follows from an attempt and queues its outcome for the next commit.
@@ -126,19 +88,22 @@ func (e *Engine) landed(f *flight, now time.Time) {
 	t.flying--
 	e.flights--
 	defer e.touch(t)
-	if f.attempt.Result.Ours() {
+	if f.done.attempt.Result.Ours() {
 		e.relaunch(t, n, now)
 		return
 	}
-	next := n.delivery.After(f.attempt, t.Endpoint.Retry, t.Endpoint.Order.Stuck, now, jitter())
-	if t.State == hub.Disabled && next.State == hub.Failed && f.attempt.Status != 410 {
+	next := n.delivery.After(f.done.attempt, t.policy.Retry, t.policy.Order.Stuck, now, jitter())
+	if t.State == hub.Disabled && next.State == hub.Failed && f.done.attempt.Status != 410 {
 		// A probe of a disabled target costs no delivery its life: it is held like the others.
 		next.State, next.DueAt = hub.Pending, now
 	}
-	o := &store.Outcome{Delivery: n.delivery, Tenant: t.Tenant, Attempt: &f.attempt, Next: next, At: now}
-	if health := t.Health.After(f.attempt, f.probe, now); health != t.Health {
+	o := &store.Outcome{Delivery: n.delivery, Tenant: t.Tenant, Attempt: &f.done.attempt, Next: next, At: now,
+		Stateful: t.Kind == hub.KindPipeline, Progress: f.done.progress}
+	before := t.Health
+	if health := before.After(f.done.attempt, f.probe, now); health != before {
 		t.Health = health
 		o.Health = &health
+		e.noticeHealth(t, before, f)
 	}
 	switch next.State {
 	case hub.Delivered:
@@ -148,13 +113,13 @@ func (e *Engine) landed(f *flight, now time.Time) {
 	default:
 		e.counts.Retried++
 	}
-	if f.attempt.Result != hub.Succeeded {
-		e.Log.Info("delivery attempted", "delivery", n.delivery.ID().Text(), "endpoint", t.ID.Text(t.Prefix()),
-			"result", f.attempt.Result, "status", f.attempt.Status, "try", f.attempt.N, "state", next.State, "next", next.DueAt)
+	if r := f.done.attempt.Result; r != hub.Succeeded && r != hub.Waiting {
+		e.Log.Info("delivery attempted", "delivery", n.delivery.ID().Text(), "target", t.ID.Text(t.Prefix()),
+			"result", f.done.attempt.Result, "status", f.done.attempt.Status, "try", f.done.attempt.N, "state", next.State, "next", next.DueAt)
 	}
 	e.Store.Record(o)
 	if e.targets[t.No] == t {
-		e.judge(t, f.attempt, now)
+		e.judge(t, f.done.attempt, now)
 	}
 }
 
@@ -227,7 +192,7 @@ func (e *Engine) dueAt(t *target, at time.Time) {
 
 // judge disables a target that is lost, and brings back one that answers again.
 func (e *Engine) judge(t *target, a hub.Attempt, now time.Time) {
-	switch why, lost := t.Health.ShouldDisable(a, t.Endpoint.DisableAfter.D(), now); {
+	switch why, lost := t.Health.ShouldDisable(a, t.policy.DisableAfter.D(), now); {
 	case t.State == hub.Active && lost:
 		e.setState(t, hub.Disabled, why, now)
 	case t.State == hub.Disabled && t.StateWhy != goneWhy && a.Status == 410 && lost:
@@ -241,9 +206,12 @@ func (e *Engine) judge(t *target, a hub.Attempt, now time.Time) {
 func (e *Engine) setState(t *target, state hub.TargetState, why string, now time.Time) {
 	from := t.State
 	t.State, t.StateBy, t.StateWhy, t.StateAt = state, "hacek", why, now
-	e.Log.Warn("endpoint state changed", "endpoint", t.ID.Text(t.Prefix()), "state", state, "why", why)
+	e.Log.Warn("target state changed", "target", t.ID.Text(t.Prefix()), "state", state, "why", why)
 	if state == hub.Active {
 		e.reread(t)
+	}
+	if state == hub.Disabled && e.Notice != nil {
+		e.notice(hub.Notice{What: hub.NoticeDisabled, Target: t.shared, Failures: t.Health.Failures, Since: t.Health.FailingSince, Cause: why})
 	}
 	no, tenant := t.No, t.Tenant
 	e.writes.Go(func() {
@@ -253,7 +221,7 @@ func (e *Engine) setState(t *target, state hub.TargetState, why string, now time
 			return tx.ChangeState(ctx, tenant, no, from, state, "hacek", why, now)
 		})
 		if err != nil {
-			e.Log.Error("endpoint state not written", "state", state, "err", err)
+			e.Log.Error("target state not written", "state", state, "err", err)
 		}
 	})
 }

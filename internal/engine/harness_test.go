@@ -17,6 +17,7 @@ import (
 	"hacek/internal/engine"
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
+	"hacek/internal/pipeline"
 	"hacek/internal/sender"
 	"hacek/internal/settings"
 	"hacek/internal/store"
@@ -35,6 +36,7 @@ type story struct {
 	settings *settings.Service
 	engine   *engine.Engine
 	outcomes chan *store.Outcome
+	notices  chan hub.Notice
 	window   int // of the engine; zero is its own
 	stop     func()
 }
@@ -115,8 +117,10 @@ func (r *receiver) calls() []call {
 
 func (s *story) start() {
 	s.outcomes = make(chan *store.Outcome, 100_000)
+	s.notices = make(chan hub.Notice, 100)
 	e := &engine.Engine{Clock: s.clock, Log: slog.New(slog.DiscardHandler), Window: s.window}
 	e.Outcome = func(_ *hub.Target, o *store.Outcome) { s.outcomes <- o }
+	e.Notice = func(_ context.Context, n hub.Notice) { s.notices <- n }
 	s.engine = e
 	s.store = s.open(func(o *store.Options) {
 		o.Now = s.clock.Now
@@ -124,6 +128,7 @@ func (s *story) start() {
 	})
 	e.Store = s.store
 	e.Sender = &sender.Sender{Log: e.Log, Policy: sender.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}}
+	e.Pipelines = &pipeline.Runner{Sender: e.Sender, Log: e.Log, Now: s.clock.Now}
 	s.door = &ingest.Publisher{Store: s.store, Log: e.Log, Now: s.clock.Now, Touched: e.Touched}
 	s.settings = &settings.Service{Store: s.store, Sender: e.Sender, Log: e.Log, Now: s.clock.Now, Changed: func(t hub.Target, rev int64) {
 		e.SetTarget(t)
@@ -300,4 +305,38 @@ func (s *story) restart() {
 	s.t.Helper()
 	s.stop()
 	s.start()
+}
+
+// publishOwn publishes one of the hub's own events.
+func (s *story) publishOwn(eventType, data string) {
+	s.t.Helper()
+	if p := s.door.Publish(context.Background(), tenant, ingest.Input{Type: eventType, Data: []byte(data), Own: true})[0]; p.Err != nil {
+		s.t.Fatalf("publish: %v", p.Err)
+	}
+}
+
+// wantNotice waits for the next notice.
+func (s *story) wantNotice(what string) hub.Notice {
+	s.t.Helper()
+	select {
+	case n := <-s.notices:
+		if n.What != what {
+			s.t.Fatalf("notice %s, want %s", n.What, what)
+		}
+		return n
+	case <-time.After(20 * time.Second):
+		s.t.Fatalf("no notice %s within 20 s", what)
+		return hub.Notice{}
+	}
+}
+
+// noNotice fails when there is a notice that should not be.
+func (s *story) noNotice() {
+	s.t.Helper()
+	s.engine.Counts(context.Background())
+	select {
+	case n := <-s.notices:
+		s.t.Fatalf("unexpected notice %s: %s", n.What, n.Cause)
+	default:
+	}
 }

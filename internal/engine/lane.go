@@ -24,7 +24,7 @@ type lane struct {
 // as no key does.
 func (t *target) laneKey(d *hub.Delivery) string {
 	switch {
-	case t.Endpoint.Order.By == hub.OrderAll:
+	case t.policy.Order.By == hub.OrderAll:
 		return ""
 	case d.Key != "":
 		return d.Key

@@ -161,7 +161,7 @@ func (e *Engine) readLane(t *target, l *lane) {
 	// What comes from here on may or may not be among what is read, so it is noted as more.
 	l.asked, l.more = true, false
 	e.reads++
-	no, tenant, key, after, all := t.No, t.Tenant, l.key, l.last, t.Endpoint.Order.By == hub.OrderAll
+	no, tenant, key, after, all := t.No, t.Tenant, l.key, l.last, t.policy.Order.By == hub.OrderAll
 	plan, limit := t.plan, e.laneRoom()
 	go func() {
 		r := &load{target: t, lane: l, plan: plan, limit: limit}
@@ -193,7 +193,7 @@ func (e *Engine) loaded(l *load) {
 	case l.plan != t.plan:
 		// Forgotten meanwhile, and read again from the beginning.
 	case l.err != nil:
-		e.Log.Error("deliveries not read", "endpoint", t.ID.Text(t.Prefix()), "err", l.err)
+		e.Log.Error("deliveries not read", "target", t.ID.Text(t.Prefix()), "err", l.err)
 		t.rest, t.pulled = now.Add(stuckRetry), false
 		e.reread(t)
 	case l.lane != nil:
@@ -246,7 +246,7 @@ func (e *Engine) targetLoaded(l *load, now time.Time) {
 		t.cursor = max(t.cursor, l.rows[i].Seq)
 	}
 	switch lane := t.lanes[""]; {
-	case t.Endpoint.Order.By == hub.OrderAll && lane != nil && lane.more:
+	case t.policy.Order.By == hub.OrderAll && lane != nil && lane.more:
 		t.unread = false // whatever there is on disk, the one lane comes to it
 	case l.fresh && len(l.rows) < l.limit && !t.skipped:
 		t.unread = false
@@ -261,7 +261,7 @@ func (l *load) entry(d *hub.Delivery) *entry {
 // wrong, and is brought forward when the target is first read.
 func (e *Engine) latest(t *target, now time.Time) time.Time {
 	longest := hub.LongestWait
-	for _, interval := range t.Endpoint.Retry.Intervals {
+	for _, interval := range t.policy.Retry.Intervals {
 		longest = max(longest, 2*interval.D())
 	}
 	return now.Add(longest)

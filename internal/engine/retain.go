@@ -59,8 +59,11 @@ func (e *Engine) cancelOrphans(ctx context.Context) {
 				err = e.Store.CancelOpen(ctx, no)
 			}
 		}
+		if err == nil {
+			err = e.Store.TidyProgress(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
-			e.Log.Error("deliveries of deleted endpoints not cancelled", "err", err)
+			e.Log.Error("deliveries of deleted targets not cancelled", "err", err)
 		}
 		tick, forget := e.Clock.At(e.Clock.Now().Add(orphansEach))
 		select {

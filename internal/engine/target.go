@@ -5,16 +5,15 @@ import (
 	"time"
 
 	"hacek/internal/hub"
-	"hacek/internal/sender"
 	"hacek/internal/store"
 )
 
 // target is one target's part of the plan, in memory only: what is stored is owed, whatever stands here.
 type target struct {
 	hub.Target
-	shared   *hub.Target // what attempts see: replaced, never changed
-	compiled *sender.Compiled
-	broken   error // settings that no longer compile; every attempt says so
+	shared *hub.Target // what attempts see: replaced, never changed
+	policy hub.Policy
+	work   work
 
 	known  map[int64]*entry // everything in memory, by sequence number: waiting, flying, or not yet recorded
 	retry  fifo             // due again, oldest first
@@ -39,6 +38,7 @@ type target struct {
 	finished map[int64]bool
 	pulled   bool      // retries that were due unreasonably late were brought forward
 	settling bool      // an ordered target waits until nothing of its old plan is in memory
+	noticed  time.Time // the outage that a notice was given about
 	parked   int       // heads of lanes that wait for their next try
 	rest     time.Time // after a fault of ours: no start and no read before
 
@@ -59,7 +59,7 @@ type entry struct {
 }
 
 // ordered tells whether deliveries wait for each other.
-func (t *target) ordered() bool { return t.Endpoint.Order.By != hub.OrderNone }
+func (t *target) ordered() bool { return t.policy.Order.By != hub.OrderNone }
 
 // window is how many deliveries of one target may be in memory.
 func (e *Engine) window() int {
@@ -83,9 +83,6 @@ func (e *Engine) setTarget(n hub.Target) {
 		}
 		return
 	}
-	if n.Kind != hub.KindEndpoint {
-		return
-	}
 	if t == nil {
 		t = &target{known: map[int64]*entry{}, index: -1, told: n}
 		e.targets[n.No] = t
@@ -100,16 +97,17 @@ func (e *Engine) setTarget(n hub.Target) {
 			t.told = n
 		}
 	}
-	reread := t.compiled == nil && t.broken == nil || t.State != n.State || t.Endpoint.Order != n.Endpoint.Order ||
+	policy := n.Policy()
+	reread := t.work == nil || t.State != n.State || t.policy.Order != policy.Order ||
 		t.DrainMark != n.DrainMark || t.DrainRate != n.DrainRate
-	if t.State != hub.Active && n.State == hub.Active && t.compiled != nil {
+	if t.State != hub.Active && n.State == hub.Active && t.work != nil {
 		n.Health = hub.Health{} // a person says that it is well again
 	}
-	if t.compiled == nil || t.Version != n.Version {
-		t.compiled, t.broken = sender.Compile(n.Endpoint, n.Tenant)
+	if t.work == nil || t.Version != n.Version {
+		t.work = e.workOf(&n)
 	}
-	t.Target, t.shared = n, &n
-	t.pace.set(n.Endpoint.Limits.Rate, n.DrainRate, n.DrainMark)
+	t.Target, t.shared, t.policy = n, &n, policy
+	t.pace.set(policy.Limits.Rate, n.DrainRate, n.DrainMark)
 	if reread {
 		e.reread(t)
 	}

@@ -195,12 +195,14 @@ type Limits struct {
 	Concurrency int  `json:"concurrency"`
 }
 
-// Notify lists who hears of an outage. Mail comes with the receiving half; until then only empty lists are taken.
+// Notify lists who hears of an outage by mail: one mail when it begins, one when the target is disabled, one when it
+// works again.
 type Notify struct {
 	Failing       []string `json:"failing"`
 	Disabled      []string `json:"disabled"`
 	Recovered     []string `json:"recovered"`
 	AfterFailures int      `json:"after_failures"`
+	Language      string   `json:"language"` // of the mails
 }
 
 // DefaultEndpoint is what holds for every setting that is not given.
@@ -215,7 +217,7 @@ func DefaultEndpoint() Endpoint {
 		Order:        Order{By: OrderNone},
 		Limits:       Limits{Concurrency: 8},
 		DisableAfter: Duration(5 * 24 * time.Hour),
-		Notify:       Notify{AfterFailures: 3},
+		Notify:       Notify{AfterFailures: 3, Language: "en"},
 	}
 }
 

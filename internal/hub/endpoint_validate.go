@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,8 @@ const (
 	MaxListLen        = 1000
 	MaxDescriptionLen = 8 << 10
 	MaxSecretLen      = 64 << 10
+	MaxNotified       = 20 // addresses for one kind of notice
+	MaxAfterFailures  = 1000
 )
 
 // Complete fills what other settings imply: a body makes the payload a template, GET has none, and an absent list
@@ -98,7 +101,14 @@ func (s *Success) complete(def Success) {
 // Empty lists are written as [], so that a reader need not tell null from empty.
 func (s *Subscription) complete() { noNull(&s.EventTypes, &s.Sources, &s.Channels) }
 
-func (n *Notify) complete() { noNull(&n.Failing, &n.Disabled, &n.Recovered) }
+func (n *Notify) complete() {
+	def := DefaultEndpoint().Notify
+	noNull(&n.Failing, &n.Disabled, &n.Recovered)
+	fill(&n.Language, def.Language)
+	if n.AfterFailures == 0 {
+		n.AfterFailures = def.AfterFailures
+	}
+}
 
 func noNull(lists ...*[]string) {
 	for _, list := range lists {
@@ -156,24 +166,6 @@ func (e *Endpoint) NotBuilt() Problems {
 		if len(part.given) > 0 && string(part.given) != "null" {
 			p.Add(part.pointer, "is not available yet")
 		}
-	}
-	return append(p, e.Notify.notBuilt()...)
-}
-
-func (n *Notify) notBuilt() Problems {
-	var p Problems
-	for _, list := range []struct {
-		pointer string
-		given   []string
-	}{
-		{"/notify/failing", n.Failing}, {"/notify/disabled", n.Disabled}, {"/notify/recovered", n.Recovered},
-	} {
-		if len(list.given) > 0 {
-			p.Add(list.pointer, "notices are not available yet")
-		}
-	}
-	if n.AfterFailures != 0 && n.AfterFailures != DefaultEndpoint().Notify.AfterFailures {
-		p.Add("/notify/after_failures", "notices are not available yet")
 	}
 	return p
 }
@@ -264,7 +256,7 @@ func checkCount(p *Problems, pointer string, n int) {
 	}
 }
 
-// validate judges what happens around a try: retry, order, limits.
+// validate judges what happens around a try: retry, order, limits, notices.
 func (b Policy) validate(p *Problems) {
 	if n := len(b.Retry.Intervals); n > MaxIntervals {
 		p.Add("/retry/intervals", "has %d intervals; at most %d are allowed", n, MaxIntervals)
@@ -286,8 +278,37 @@ func (b Policy) validate(p *Problems) {
 	if c := b.Limits.Concurrency; c < 1 || c > MaxConcurrency {
 		p.Add("/limits/concurrency", "is %d; from 1 to %d are allowed", c, MaxConcurrency)
 	}
+	b.Notify.validate(p)
 	if d := b.DisableAfter.D(); d != 0 && (d < ShortestDisable || d > LongestDisable) {
 		p.Add("/disable_after", "is %s; from 1s to 365d are allowed, and 0s is never", b.DisableAfter)
+	}
+}
+
+// languages of mails, as in internal/locale.
+var languages = []string{"en", "cs", "sk", "de", "it", "is"}
+
+func (n *Notify) validate(p *Problems) {
+	for _, list := range []struct {
+		pointer   string
+		addresses []string
+	}{{"/notify/failing", n.Failing}, {"/notify/disabled", n.Disabled}, {"/notify/recovered", n.Recovered}} {
+		if len(list.addresses) > MaxNotified {
+			p.Add(list.pointer, "has %d addresses; at most %d are allowed", len(list.addresses), MaxNotified)
+			continue
+		}
+		for i, address := range list.addresses {
+			at := fmt.Sprintf("%s/%d", list.pointer, i)
+			CheckText(p, at, address, MaxNameLen)
+			if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {
+				p.Add(at, "%q is not a mail address such as jana@example.com", address)
+			}
+		}
+	}
+	if n.AfterFailures < 1 || n.AfterFailures > MaxAfterFailures {
+		p.Add("/notify/after_failures", "is %d; from 1 to %d are allowed", n.AfterFailures, MaxAfterFailures)
+	}
+	if !slices.Contains(languages, n.Language) {
+		p.Add("/notify/language", "%q is none of %s", n.Language, strings.Join(languages, ", "))
 	}
 }
 

@@ -100,7 +100,13 @@ func TestEveryWrongSettingIsNamed(t *testing.T) {
 		"E7 short hmac secret": {func(e *Endpoint) {
 			e.Signature.Schemes, e.Signature.HMAC = []string{SchemeHMAC}, []HMAC{{Header: "X-Sign", Secret: NewSecret("short")}}
 		}, "/signature/hmac/0/secret"},
-		"E7 hmac without form": {func(e *Endpoint) { e.Signature.Schemes = []string{SchemeHMAC} }, "/signature/hmac"},
+		"O5 no address":          {func(e *Endpoint) { e.Notify.Failing = []string{"jana"} }, "/notify/failing/0"},
+		"O5 an address and more": {func(e *Endpoint) { e.Notify.Disabled = []string{"a@b.cz", "a@b.cz\r\nBcc: c@d.cz"} }, "/notify/disabled/1"},
+		"O5 a name beside it":    {func(e *Endpoint) { e.Notify.Recovered = []string{"Jana <a@b.cz>"} }, "/notify/recovered/0"},
+		"O5 too many addresses":  {func(e *Endpoint) { e.Notify.Failing = slices.Repeat([]string{"a@b.cz"}, 51) }, "/notify/failing"},
+		"O5 never":               {func(e *Endpoint) { e.Notify.AfterFailures = -1 }, "/notify/after_failures"},
+		"O5 language":            {func(e *Endpoint) { e.Notify.Language = "xx" }, "/notify/language"},
+		"E7 hmac without form":   {func(e *Endpoint) { e.Signature.Schemes = []string{SchemeHMAC} }, "/signature/hmac"},
 	} {
 		e := endpoint(func(e *Endpoint) {
 			e.Request.Headers = map[string]string{}
@@ -170,15 +176,11 @@ func oauth(url string) Auth {
 
 func TestWhatIsNotBuiltIsRefused(t *testing.T) {
 	for pointer, change := range map[string]func(e *Endpoint){
-		"/preset":                func(e *Endpoint) { e.Preset = json.RawMessage(`"wms"`) },
-		"/coalesce":              func(e *Endpoint) { e.Coalesce = json.RawMessage(`true`) },
-		"/batch":                 func(e *Endpoint) { e.Batch = json.RawMessage(`{"max":10}`) },
-		"/window":                func(e *Endpoint) { e.Window = json.RawMessage(`{}`) },
-		"/expires_after":         func(e *Endpoint) { e.ExpiresAfter = json.RawMessage(`"1h"`) },
-		"/notify/failing":        func(e *Endpoint) { e.Notify.Failing = []string{"a@b.example"} },
-		"/notify/disabled":       func(e *Endpoint) { e.Notify.Disabled = []string{"a@b.example"} },
-		"/notify/recovered":      func(e *Endpoint) { e.Notify.Recovered = []string{"a@b.example"} },
-		"/notify/after_failures": func(e *Endpoint) { e.Notify.AfterFailures = 5 },
+		"/preset":        func(e *Endpoint) { e.Preset = json.RawMessage(`"wms"`) },
+		"/coalesce":      func(e *Endpoint) { e.Coalesce = json.RawMessage(`true`) },
+		"/batch":         func(e *Endpoint) { e.Batch = json.RawMessage(`{"max":10}`) },
+		"/window":        func(e *Endpoint) { e.Window = json.RawMessage(`{}`) },
+		"/expires_after": func(e *Endpoint) { e.ExpiresAfter = json.RawMessage(`"1h"`) },
 	} {
 		e := endpoint(change)
 		code, got := pointers(t, e.Validate())

@@ -53,7 +53,7 @@ func CheckText(p *Problems, pointer, text string, limit int) {
 // MatchesType tells whether a pattern of a subscription takes an event type. A `*` at the end matches any rest;
 // the hub's own events (`hacek.*`) are taken only by a pattern that names them.
 func MatchesType(pattern, eventType string) bool {
-	if strings.HasPrefix(eventType, "hacek.") && !strings.HasPrefix(pattern, "hacek.") {
+	if strings.HasPrefix(eventType, OwnPrefix) && !strings.HasPrefix(pattern, OwnPrefix) {
 		return false
 	}
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {

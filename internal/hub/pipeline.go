@@ -110,7 +110,7 @@ func DefaultPipeline() Pipeline {
 		Order:        Order{By: OrderKey},
 		Limits:       Limits{Concurrency: 8},
 		DisableAfter: Duration(5 * 24 * time.Hour),
-		Notify:       Notify{AfterFailures: 3},
+		Notify:       Notify{AfterFailures: 3, Language: "en"},
 	}
 }
 

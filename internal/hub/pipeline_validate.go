@@ -1,17 +1,13 @@
 package hub
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// What a pipeline's numbers may be. docs/pipelines.md repeats them for readers.
-const (
-	MaxSteps       = 50
-	DefaultTimeout = Duration(15 * time.Second) // of a step's call
-)
+// stepTimeout is how long a step's call may take when it does not say so itself.
+const stepTimeout = Duration(15 * time.Second)
 
 // Complete fills what other settings imply and what a step leaves out; an absent list (null) is the default one.
 func (p *Pipeline) Complete() {
@@ -37,6 +33,9 @@ func (p *Pipeline) Complete() {
 
 // complete gives a step's call the defaults of an endpoint's, but for the body: what only asks has none.
 func (s *Step) complete() {
+	if string(s.Schema) == "null" {
+		s.Schema = nil
+	}
 	if s.Request != nil {
 		r := s.Request
 		if (s.Type == StepFetch || s.Type == StepConfirm) && r.Body == nil && r.Payload == "" {
@@ -44,7 +43,7 @@ func (s *Step) complete() {
 			fill(&r.Method, http.MethodGet)
 		}
 		if r.Timeout == 0 {
-			r.Timeout = DefaultTimeout
+			r.Timeout = stepTimeout
 		}
 		r.complete()
 	}
@@ -52,7 +51,7 @@ func (s *Step) complete() {
 		fill(&s.Auth.Type, AuthNone)
 	}
 	if s.Success != nil {
-		s.Success.complete(Success{Status: []string{"2xx"}})
+		s.Success.complete(DefaultPipeline().Success)
 	}
 }
 
@@ -72,16 +71,7 @@ func (p *Pipeline) Validate() error {
 	p.Subscription.validate(&wrong)
 	p.Success.validate(&wrong)
 	p.policy().validate(&wrong)
-	switch n := len(p.Steps); {
-	case n == 0:
-		wrong.Add("/steps", "is empty; a pipeline needs at least one step")
-	case n > MaxSteps:
-		wrong.Add("/steps", "has %d steps; at most %d are allowed", n, MaxSteps)
-	}
-	for i := range p.Steps {
-		CheckText(&wrong, fmt.Sprintf("/steps/%d/name", i), p.Steps[i].Name, MaxNameLen)
-	}
-	return notAvailable(p.Notify.notBuilt(), wrong)
+	return wrong.Err()
 }
 
 func (p *Pipeline) policy() Policy {

@@ -28,8 +28,8 @@ func (r Role) AtLeast(least Role) bool {
 // Scopes are what an API key may be narrowed to. Without any it may do all that its role may.
 func Scopes() []string {
 	var all []string
-	for _, noun := range []string{"events", "event-types", "endpoints", "deliveries", "tenants", "keys"} {
+	for _, noun := range []string{"events", "event-types", "sources", "endpoints", "pipelines", "connections", "listeners", "deliveries", "tenants", "keys", "users"} {
 		all = append(all, noun+":read", noun+":write")
 	}
-	return append(all, "secrets:read", "audit:read")
+	return append(all, "requests:read", "secrets:read", "audit:read")
 }

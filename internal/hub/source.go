@@ -108,3 +108,29 @@ type InRequest struct {
 	Peer     string // the caller's address
 	Events   []ID
 }
+
+// SourcePreview is what settings, saved or not, would make of a source's newest requests.
+type SourcePreview struct {
+	Requests int              // that were looked at
+	Events   int              // that they would become
+	Repeats  int              // pieces that would be repeats of earlier ones
+	Ignored  int              // pieces that would not be accepted by rule
+	Each     []PreviewRequest // oldest first
+}
+
+// PreviewRequest is one request of a preview.
+type PreviewRequest struct {
+	ID     ID
+	At     time.Time
+	Events []PreviewEvent
+	Reason string // why nothing, or not everything, would come of it
+}
+
+// PreviewEvent is one event that a request would become.
+type PreviewEvent struct {
+	Type       string
+	VendorType string
+	Key        string
+	Time       time.Time // when it happened there; zero when the request does not say so
+	RepeatOf   ID        // of the request whose event it would repeat; zero: a new event
+}

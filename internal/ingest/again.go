@@ -33,6 +33,35 @@ func (p *Publisher) Replay(ctx context.Context, tenant int64, id hub.ID, target 
 	return 0, hub.Errorf(hub.NotFound, "endpoint %s is gone", target.Text(hub.EndpointPrefix))
 }
 
+// RunAgain has the pipelines of an event run once more where their work has begun already: a repeated notice without
+// content may stand for a later change. Where it has not begun, it will read what the repeat is about anyway.
+func (p *Publisher) RunAgain(ctx context.Context, tenant int64, original *hub.Event) (int, error) {
+	rows, err := p.Store.DeliveriesOf(ctx, tenant, original.ID)
+	if err != nil {
+		return 0, err
+	}
+	e, err := p.Store.Event(ctx, tenant, original.ID)
+	if err != nil {
+		return 0, err
+	}
+	var again []store.Owed
+	for i := range rows {
+		route := p.routing(tenant).routes[rows[i].Target]
+		if route != nil && route.pipeline && route.state != hub.Off && p.begun(&rows[i]) {
+			again = append(again, store.Owed{Target: route.target, Key: route.lane(e)})
+		}
+	}
+	n, err := p.oweAgain(ctx, e, again)
+	if hub.CodeOf(err) == hub.Conflict {
+		return 0, nil // another repeat has done it at this moment, after ours came in
+	}
+	return n, err
+}
+
+func (p *Publisher) begun(d *store.DeliveryRow) bool {
+	return d.State != hub.Pending || d.Tries > 0 || p.Sending == nil || p.Sending(d.Target, d.Seq)
+}
+
 // oweAgain commits one more generation of an event's deliveries.
 func (p *Publisher) oweAgain(ctx context.Context, e *hub.Event, owed []store.Owed) (int, error) {
 	if len(owed) == 0 {

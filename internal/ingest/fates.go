@@ -57,7 +57,7 @@ func outcome(d *store.DeliveryRow, t *store.TargetAt) string {
 }
 
 func heldReason(t *hub.Target) string {
-	reason := "the endpoint is " + string(t.State)
+	reason := "the " + string(t.Kind) + " is " + string(t.State)
 	if t.StateBy != "" {
 		reason += " by " + t.StateBy
 	}
@@ -70,10 +70,10 @@ func heldReason(t *hub.Target) string {
 // whySkipped finds the reason in the settings of that time.
 func whySkipped(t *store.TargetAt, e *hub.Event, doc expr.Doc) string {
 	if t.Later {
-		return "the endpoint was created after the event"
+		return "the " + string(t.Kind) + " was created after the event"
 	}
 	if e.OnlyTarget != 0 {
-		return "the event was sent again to another endpoint only"
+		return "the event was sent again to another target only"
 	}
 	if t.State == hub.Off {
 		if t.StateBy != "" {

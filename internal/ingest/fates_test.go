@@ -7,6 +7,7 @@ import (
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
 	"hacek/internal/settings"
+	"hacek/internal/store"
 )
 
 func TestE1_P6_EveryFateHasItsReason(t *testing.T) {
@@ -115,6 +116,57 @@ func TestC6_LoopGuard(t *testing.T) {
 		p := s.Publish(s.ctx, tenant, ingest.Input{Type: "order.created", Data: []byte(`1`), Hops: hub.MaxHops + 1})[0]
 		if hub.CodeOf(p.Err) != hub.Invalid {
 			t.Errorf("%v, want it refused: it went through too many hubs", p.Err)
+		}
+	})
+}
+
+// A pipeline is a target like any other: it may be asked for by the sender's own word, and takes what nobody has
+// proved only when it says so.
+func TestM8_PipelinesTakeTheSendersOwnWord(t *testing.T) {
+	eachStore(t, func(s *story) {
+		pipeline := func(name string, change func(*hub.Pipeline)) hub.Target {
+			p := hub.DefaultPipeline()
+			p.Name = name
+			change(&p)
+			target := hub.Target{ID: hub.NewID(), Tenant: tenant, Kind: hub.KindPipeline, Name: name, Pipeline: p, State: hub.Active, StateAt: s.clock.Now(), CreatedAt: s.clock.Now()}
+			if err := s.store.Write(s.ctx, func(tx *store.Tx) error { return tx.InsertTarget(s.ctx, &target, 0) }); err != nil {
+				t.Fatal(err)
+			}
+			s.SetTarget(target, 0)
+			return target
+		}
+		both := pipeline("both", func(p *hub.Pipeline) {
+			p.Subscription.EventTypes = []string{"order:create", "order.created"}
+			p.Unverified = true
+		})
+		own := pipeline("own", func(p *hub.Pipeline) { p.Subscription.EventTypes = []string{"order:create"} })
+		pipeline("other", func(p *hub.Pipeline) { p.Subscription.EventTypes = []string{"order:update"} })
+
+		verified := s.publish(ingest.Input{VendorType: "order:create", Source: "shop"})
+		if verified.Deliveries != 2 {
+			t.Errorf("%d deliveries, want one for each of two pipelines", verified.Deliveries)
+		}
+		s.wantFates(verified.Event.ID, map[string]string{"both": "pending", "own": "pending", "other": "skipped: event type"})
+		released := s.publish(ingest.Input{VendorType: "order:create", Source: "shop", Unverified: true})
+		s.wantFates(released.Event.ID, map[string]string{"both": "pending", "own": "skipped: not verified", "other": "skipped: event type"})
+
+		// A repeat of a thin notice: nothing while the original waits untouched, one more run once its work has begun.
+		if n, err := s.RunAgain(s.ctx, tenant, verified.Event); err != nil || n != 2 {
+			t.Errorf("without anybody who knows what is in flight: %d runs, %v; want 2 to be on the safe side", n, err)
+		}
+		flying := map[int64]bool{own.No: true}
+		s.Sending = func(target, _ int64) bool { return flying[target] }
+		second := s.publish(ingest.Input{VendorType: "order:create", Source: "shop"})
+		if n, err := s.RunAgain(s.ctx, tenant, second.Event); err != nil || n != 1 {
+			t.Errorf("one of two in flight: %d runs, %v", n, err)
+		}
+		clear(flying)
+		if n, err := s.RunAgain(s.ctx, tenant, second.Event); err != nil || n != 0 {
+			t.Errorf("nothing begun since: %d runs, %v", n, err)
+		}
+		s.finish(second.Event.ID, both, hub.Delivered)
+		if n, err := s.RunAgain(s.ctx, tenant, second.Event); err != nil || n != 1 {
+			t.Errorf("one done: %d runs, %v", n, err)
 		}
 	})
 }

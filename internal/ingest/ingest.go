@@ -6,6 +6,7 @@ package ingest
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,9 +27,10 @@ type Publisher struct {
 	MaxData int // bytes of one event's data; zero: DefaultMaxData
 	// Discovered is told of event types nobody declared, once each; it must not block. May be nil.
 	Discovered func(names ...string)
-	// Open tells whether a delivery is owed and its target active, and has the engine look again after a change
-	// made here (retry now, cancel). Set by the server; may be nil in tests of matching.
+	// Touched has the engine look at a target again after a change made here (retry now, cancel). May be nil.
 	Touched func(target int64)
+	// Sending tells whether a delivery is in flight at this moment. May be nil.
+	Sending func(target, seq int64) bool
 
 	routes  atomic.Pointer[map[int64]*routing] // by tenant
 	started atomic.Int64                       // the newest revision at start, for tenants without targets
@@ -53,6 +55,13 @@ type Input struct {
 	Hops     int
 	Parent   hub.ID
 	Only     int64 // one target, whatever the subscriptions say; 0 is the ordinary fan-out
+	Own      bool  // one of the hub's own events, hacek.*
+
+	// What sources add.
+	VendorType string         // their own word for the type
+	Unverified bool           // released from quarantine
+	Window     time.Duration  // the same ID within it is a repeat, whatever the content; zero: the hub's, by content
+	Request    *hub.InRequest // kept in the commit of the events it became
 	// Idempotency gives the answer to keep with this event under the caller's Idempotency-Key. May be nil.
 	Idempotency func(p *Published) *store.Idempotency
 }
@@ -86,6 +95,7 @@ func (p *Publisher) Publish(ctx context.Context, tenant int64, inputs ...Input) 
 	if len(accepts) == 0 {
 		return out
 	}
+	attachRequests(inputs, accepts, index)
 	err := p.Store.Accept(ctx, accepts...)
 	for n, i := range index {
 		r := accepts[n].Result
@@ -101,6 +111,37 @@ func (p *Publisher) Publish(ctx context.Context, tenant int64, inputs ...Input) 
 	return out
 }
 
+// attachRequests has each request kept with the last of the events it became, when all of them have their results.
+func attachRequests(inputs []Input, accepts []*store.Accept, index []int) {
+	var request *hub.InRequest
+	first := 0
+	for n, i := range index {
+		if r := inputs[i].Request; r != request {
+			request, first = r, n
+		}
+		if request != nil && (n+1 == len(index) || inputs[index[n+1]].Request != request) {
+			accepts[n].Request, accepts[n].Siblings = request, accepts[first:n+1]
+		}
+	}
+}
+
+// KeepRequests keeps requests that became no event; they are durable when it returns.
+func (p *Publisher) KeepRequests(ctx context.Context, requests ...*hub.InRequest) error {
+	accepts := make([]*store.Accept, len(requests))
+	for i, r := range requests {
+		accepts[i] = &store.Accept{Request: r}
+	}
+	if err := p.Store.Accept(ctx, accepts...); err != nil {
+		return err
+	}
+	for _, a := range accepts {
+		if a.Result.Err != nil {
+			return a.Result.Err
+		}
+	}
+	return nil
+}
+
 // prepare turns an input into the rows of its commit, or says what is wrong with it.
 func (p *Publisher) prepare(tenant int64, in *Input) (*store.Accept, error) {
 	doc, err := p.check(in)
@@ -112,6 +153,7 @@ func (p *Publisher) prepare(tenant int64, in *Input) (*store.Accept, error) {
 		ID: hub.NewID(), Tenant: tenant, Type: in.Type, Source: in.Source, CallerID: in.ID,
 		Time: in.Time, ReceivedAt: now, Channels: in.Channels, Metadata: in.Metadata, Refs: in.Refs,
 		Data: in.Data, Parent: in.Parent, Hops: in.Hops, OnlyTarget: in.Only, ContentType: "application/json",
+		VendorType: in.VendorType, Unverified: in.Unverified,
 	}
 	if e.Source == "" {
 		e.Source = "api"
@@ -125,7 +167,7 @@ func (p *Publisher) prepare(tenant int64, in *Input) (*store.Accept, error) {
 	}
 	r := p.routing(tenant)
 	e.RoutingRev = r.rev
-	return &store.Accept{Event: e, Owed: r.match(e, doc), TimeGiven: !in.Time.IsZero()}, nil
+	return &store.Accept{Event: e, Owed: r.match(e, doc), TimeGiven: !in.Time.IsZero(), Window: in.Window}, nil
 }
 
 // check refuses, before anything is queued, whatever a database, a header or a reader could not carry.
@@ -135,6 +177,7 @@ func (p *Publisher) check(in *Input) (expr.Doc, error) {
 		wrong.Add("/type", "is missing; give the event type, such as order.created")
 	}
 	hub.CheckText(&wrong, "/type", in.Type, hub.MaxTypeLen)
+	hub.CheckText(&wrong, "/vendor_type", in.VendorType, hub.MaxTypeLen)
 	hub.CheckText(&wrong, "/id", in.ID, hub.MaxCallerID)
 	hub.CheckText(&wrong, "/source", in.Source, hub.MaxSourceLen)
 	if in.Key != nil {
@@ -146,7 +189,7 @@ func (p *Publisher) check(in *Input) (expr.Doc, error) {
 	for _, channel := range in.Channels {
 		hub.CheckText(&wrong, "/channels", channel, hub.MaxTypeLen)
 	}
-	if len(in.Type) > 6 && in.Type[:6] == "hacek." {
+	if strings.HasPrefix(in.Type, hub.OwnPrefix) && !in.Own {
 		wrong.Add("/type", "hacek.* are the hub's own events; choose another name")
 	}
 	if in.Hops > hub.MaxHops {

@@ -63,7 +63,7 @@ func TestP6_ResendWithChangedData(t *testing.T) {
 		if e.Parent != p.Event.ID || e.Key != key || e.Source != "eshop" || !bytes.Equal(e.Data, []byte(`{"total":81}`)) {
 			t.Errorf("sent %+v, want the changed data with parent, key and source of the first", e)
 		}
-		s.wantFates(e.ID, map[string]string{"a": "pending", "b": "skipped: to another endpoint only"})
+		s.wantFates(e.ID, map[string]string{"a": "pending", "b": "skipped: to another target only"})
 	})
 }
 

@@ -24,6 +24,8 @@ type route struct {
 	target       int64
 	state        hub.TargetState
 	byKey        bool
+	pipeline     bool
+	unverified   bool // takes events that nobody has proved
 	subscription hub.Subscription
 	condition    *expr.Condition
 	asksEvent    bool  // the condition looks at event or source
@@ -89,7 +91,11 @@ func (p *Publisher) routing(tenant int64) *routing {
 }
 
 func newRoute(t hub.Target) *route {
-	r := &route{target: t.No, state: t.State, subscription: t.Endpoint.Subscription, byKey: t.Endpoint.Order.By == hub.OrderKey}
+	policy := t.Policy()
+	r := &route{
+		target: t.No, state: t.State, subscription: policy.Subscription, byKey: policy.Order.By == hub.OrderKey,
+		pipeline: t.Kind == hub.KindPipeline, unverified: t.Kind != hub.KindPipeline || t.Pipeline.Unverified,
+	}
 	if c := r.subscription.Condition; c != "" {
 		r.condition, r.broken = expr.ParseCondition(c)
 		r.asksEvent = r.broken == nil && (r.condition.Uses("event") || r.condition.Uses("source"))
@@ -128,8 +134,11 @@ func (r *routing) match(e *hub.Event, doc expr.Doc) []store.Owed {
 	var scope *expr.Scope
 	var started time.Time
 	described := false // the scope holds event and source, which few conditions ask for
-	for _, routes := range [][]*route{r.exact[e.Type], r.wide} {
+	for i, routes := range [][]*route{r.exact[e.Type], r.exact[e.VendorType], r.wide} {
 		for _, route := range routes {
+			if i == 1 && contains(route.subscription.EventTypes, e.Type) {
+				continue // found by the catalogue's name already
+			}
 			if route.state == hub.Off || route.passes(e) != "" {
 				continue
 			}
@@ -181,7 +190,7 @@ func (r *route) conditional() bool { return r.condition != nil || r.broken != ni
 // passes answers "" when type, source and channels fit, else the reason why not.
 func (r *route) passes(e *hub.Event) string {
 	s := &r.subscription
-	if !takesType(s.EventTypes, e.Type) {
+	if !takesType(s.EventTypes, e.Type) && (e.VendorType == "" || !takesType(s.EventTypes, e.VendorType)) {
 		return "event type: " + e.Type + " is not subscribed"
 	}
 	if len(s.Sources) > 0 && !contains(s.Sources, e.Source) {
@@ -189,6 +198,9 @@ func (r *route) passes(e *hub.Event) string {
 	}
 	if len(s.Channels) > 0 && !overlap(s.Channels, e.Channels) {
 		return "channel: the event has none of " + strings.Join(s.Channels, ", ")
+	}
+	if e.Unverified && !r.unverified {
+		return "not verified: the request was released from quarantine, and the pipeline takes verified events only"
 	}
 	return ""
 }

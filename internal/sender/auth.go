@@ -271,7 +271,7 @@ func tokenRequest(method, address, contentType, body string) outgoing {
 
 // tokenKey keeps the tokens of different identities apart. The parts' lengths are hashed too, so that no two lists
 // look alike.
-func (c *compiler) tokenKey(parts ...string) [sha256.Size]byte {
+func (c *Compiled) tokenKey(parts ...string) [sha256.Size]byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d\x00%s\x00%s", c.tenant, hex.EncodeToString(c.tls.ca[:]), hex.EncodeToString(c.tls.certificate[:]))
 	for _, p := range parts {

@@ -24,6 +24,7 @@ type outgoing struct {
 	body    []byte
 
 	dataAt, dataLen int
+	keep            int      // bytes of the answer that are wanted; 0 is AnswerKept
 	key             string   // the event's: a parameter "key" with this value is no credential
 	hide            []string // what became secret in this call
 }
@@ -58,6 +59,28 @@ func (c *Compiled) build(s *Sender, call *Call, token string) (outgoing, error) 
 }
 
 func (c *Compiled) scope(call *Call) (*expr.Scope, error) {
+	s, err := c.outline(call)
+	if err != nil {
+		return nil, err
+	}
+	s.SetText("endpoint", "name", c.name)
+	table := call.Table
+	if table == "" {
+		table = c.table
+	}
+	s.SetText("endpoint", "table", table)
+	s.SetText("endpoint", "condition", c.condition)
+	for _, a := range c.attributes {
+		s.SetText("attributes", a.name, a.value)
+	}
+	return s, nil
+}
+
+// outline is what every setting's templates see of the event: the caller's own view, or the plain one.
+func (c *Compiled) outline(call *Call) (*expr.Scope, error) {
+	if call.Scope != nil {
+		return call.Scope.With(), nil
+	}
 	e := call.Event
 	data, err := expr.ParseDoc(e.Data)
 	if err != nil {
@@ -71,16 +94,6 @@ func (c *Compiled) scope(call *Call) (*expr.Scope, error) {
 	s.SetText("event", "key", e.Key)
 	s.SetText("event", "source", e.Source)
 	s.SetText("source", "name", e.Source)
-	s.SetText("endpoint", "name", c.name)
-	table := call.Table
-	if table == "" {
-		table = c.table
-	}
-	s.SetText("endpoint", "table", table)
-	s.SetText("endpoint", "condition", c.condition)
-	for _, a := range c.attributes {
-		s.SetText("attributes", a.name, a.value)
-	}
 	return s, nil
 }
 
@@ -192,6 +205,12 @@ func (c *Compiled) addHeaders(s *Sender, out *outgoing, scope *expr.Scope, call 
 		}
 	}
 	c.auth.addHeader(out, token)
+	if call.IdempotencyKey != "" && !c.ownRepeats {
+		add("Idempotency-Key", call.IdempotencyKey)
+	}
+	if call.Plain {
+		return nil
+	}
 
 	m := signature.Message{ID: call.eventID(), Time: call.Now.Unix(), Method: out.method, URL: out.url, Body: out.body}
 	add(signature.HeaderID, m.ID)

@@ -38,6 +38,7 @@ type Compiled struct {
 	tls        tlsKey
 
 	needsScope bool
+	ownRepeats bool // the settings send an Idempotency-Key of their own
 	mask       masker
 	used       []usedPaths
 	connected  atomic.Pointer[line]
@@ -82,6 +83,7 @@ func Compile(e hub.Endpoint, tenant int64) (*Compiled, error) {
 	c.compileHeaders()
 	c.compileBody()
 	c.compileSuccess()
+	c.ownRepeats = c.names["idempotency-key"] != ""
 	c.mask = newMasker(c.secrets())
 	if err := c.problems.Err(); err != nil {
 		return nil, err

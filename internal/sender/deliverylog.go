@@ -45,6 +45,7 @@ const (
 	logMegabytes = 100
 	logFiles     = 10
 	logBuffer    = 4 << 20
+	logGather    = 20 * time.Millisecond // what comes meanwhile is written at once
 )
 
 func (l *DeliveryLog) signal() chan struct{} {
@@ -102,6 +103,11 @@ func (l *DeliveryLog) Run(ctx context.Context) error {
 		stopping := false
 		select {
 		case <-l.signal():
+			select {
+			case <-time.After(logGather):
+			case <-ctx.Done():
+				stopping = true
+			}
 		case <-ctx.Done():
 			stopping = true
 		}

@@ -61,6 +61,9 @@ func (e *BlockedError) Error() string {
 	return fmt.Sprintf("%s is %s and is not called", e.Addr, e.Why)
 }
 
+// Hint is what opens the way.
+func (e *BlockedError) Hint() string { return e.Option }
+
 // Guard dials for every outgoing call of the hub, whatever it is for. It judges the address that is actually dialled,
 // after the name was resolved, so that a name cannot point inwards.
 type Guard struct {

@@ -138,6 +138,8 @@ func (l *line) viaLean(ctx context.Context, out *outgoing) (outcome, error) {
 }
 
 func (l *line) dialLean(ctx context.Context, out *outgoing) (*leanConn, outcome, error) {
+	ctx, cancel := alarmed(ctx)
+	defer cancel()
 	w := &watcher{start: time.Now()}
 	conn, err := l.guard.DialContext(httptrace.WithClientTrace(ctx, w.trace()), "tcp", out.address)
 	if err != nil {
@@ -213,7 +215,10 @@ func (l *line) speak(ctx context.Context, c *leanConn, key string, out *outgoing
 	}
 	got.phase = reading
 	got.timing.FirstByte = time.Since(start)
-	reader := answerReader{r: c.r}
+	reader := answerReader{r: c.r, keep: AnswerKept}
+	if out.keep > 0 {
+		reader.keep = out.keep
+	}
 	if err = reader.head(&got.answer); err != nil {
 		return got, err, false
 	}

@@ -34,6 +34,7 @@ var (
 // answerReader reads one answer strictly: what two programs might read in two ways is refused.
 type answerReader struct {
 	r       *bufio.Reader
+	keep    int // bytes of the body that are kept
 	budget  int // bytes of headers that may still come
 	minor   byte
 	close   bool
@@ -209,14 +210,14 @@ func (a *answerReader) body(answer *hub.Answer) error {
 	case a.chunked:
 		answer.Body, answer.Truncated, err = a.chunks()
 	case a.length < 0:
-		answer.Body, answer.Truncated, err = readAnswer(a.r)
+		answer.Body, answer.Truncated, err = readAnswer(a.r, a.keep)
 	case a.length > 0:
-		answer.Body = make([]byte, min(a.length, AnswerKept))
+		answer.Body = make([]byte, min(a.length, int64(a.keep)))
 		if _, err = io.ReadFull(a.r, answer.Body); err != nil {
 			break
 		}
-		answer.Truncated = a.length > AnswerKept
-		if a.length > AnswerRead {
+		answer.Truncated = a.length > int64(a.keep)
+		if a.length > int64(max(a.keep, AnswerRead)) {
 			return nil
 		}
 		err = discard(a.r, a.length-int64(len(answer.Body)))
@@ -250,7 +251,7 @@ func (a *answerReader) chunks() (kept []byte, truncated bool, err error) {
 		if size == 0 {
 			return kept, truncated, a.trailers()
 		}
-		take := min(int64(size), int64(AnswerKept-len(kept)))
+		take := min(int64(size), int64(a.keep-len(kept)))
 		if take > 0 {
 			from := len(kept)
 			kept = append(kept, make([]byte, take)...)
@@ -260,7 +261,7 @@ func (a *answerReader) chunks() (kept []byte, truncated bool, err error) {
 		}
 		rest := int64(size) - take
 		truncated = truncated || rest > 0
-		if read += int64(size); read > AnswerRead {
+		if read += int64(size); read > int64(max(a.keep, AnswerRead)) {
 			return kept, true, nil
 		}
 		if err := discard(a.r, rest); err != nil {

@@ -170,6 +170,8 @@ func (l *line) leanServes(out *outgoing) bool {
 
 // viaHTTP makes the call with net/http.
 func (l *line) viaHTTP(ctx context.Context, out *outgoing) (outcome, error) {
+	ctx, cancel := alarmed(ctx)
+	defer cancel()
 	w := &watcher{start: time.Now()}
 	u, err := url.Parse(out.url)
 	if err != nil {
@@ -200,7 +202,7 @@ func (l *line) viaHTTP(ctx context.Context, out *outgoing) (outcome, error) {
 	got := w.outcome()
 	got.answer.Status, got.answer.Headers = answer.StatusCode, answer.Header
 	if answer.StatusCode != http.StatusSwitchingProtocols { // there the "body" is the bare connection, without a deadline
-		got.answer.Body, got.answer.Truncated, err = readAnswer(answer.Body)
+		got.answer.Body, got.answer.Truncated, err = readAnswer(answer.Body, out.keep)
 	}
 	answer.Body.Close()
 	if answer.TLS != nil {
@@ -212,19 +214,23 @@ func (l *line) viaHTTP(ctx context.Context, out *outgoing) (outcome, error) {
 	return got, nil
 }
 
-// readAnswer keeps the first bytes, counts on up to a limit, and then leaves the rest where it is.
-func readAnswer(r io.Reader) (kept []byte, truncated bool, err error) {
-	kept, err = io.ReadAll(io.LimitReader(r, AnswerKept+1))
-	if len(kept) <= AnswerKept {
+// readAnswer keeps the first bytes, counts on up to a limit, and then leaves the rest where it is. Keep zero is
+// AnswerKept.
+func readAnswer(r io.Reader, keep int) (kept []byte, truncated bool, err error) {
+	if keep == 0 {
+		keep = AnswerKept
+	}
+	kept, err = io.ReadAll(io.LimitReader(r, int64(keep)+1))
+	if len(kept) <= keep {
 		return kept, false, err
 	}
-	if err == nil {
-		_, err = io.CopyN(io.Discard, r, AnswerRead-AnswerKept-1)
+	if err == nil && keep < AnswerRead {
+		_, err = io.CopyN(io.Discard, r, int64(AnswerRead-keep-1))
 	}
 	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil
 	}
-	return kept[:AnswerKept:AnswerKept], true, err
+	return kept[:keep:keep], true, err
 }
 
 func securedPeer(address string, state *tls.ConnectionState) hub.Peer {

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hacek/internal/expr"
 	"hacek/internal/hub"
 )
 
@@ -51,6 +52,13 @@ type Call struct {
 	SettingsVersion int64
 	Test            bool
 	Now             time.Time // zero: the system's clock
+
+	Scope          *expr.Scope // what the templates see in place of the event alone: a pipeline's steps too
+	Plain          bool        // without the headers that name event and delivery: the call asks, it does not tell
+	IdempotencyKey string      // sent as Idempotency-Key, unless the settings send that header
+
+	whole *Whole // where Fetch wants the answer
+	limit int    // bytes of it
 }
 
 // SetPolicy changes where calls may go, at once: connections of the old policy are not used again.
@@ -112,10 +120,30 @@ func (s *Sender) Send(ctx context.Context, c *Compiled, call Call) (a hub.Attemp
 		a.Took = time.Since(started)
 		a.Timing.Total = a.Took
 	}()
-	timeout, cancel := context.WithDeadline(ctx, started.Add(c.timeout))
-	defer cancel()
-	s.attempt(ctx, timeout, c, &call, &a)
+	s.attempt(ctx, limited{ctx, started.Add(c.timeout)}, c, &call, &a)
 	return a
+}
+
+// limited knows when a call must have ended and sets no alarm for it: nearly every call is made on a connection that
+// keeps the deadline itself, and an alarm for each costs more than signing the request.
+type limited struct {
+	context.Context
+	until time.Time
+}
+
+func (l limited) Deadline() (time.Time, bool) {
+	if earlier, set := l.Context.Deadline(); set && earlier.Before(l.until) {
+		return earlier, true
+	}
+	return l.until, true
+}
+
+// alarmed is the context for what only stops when it is told.
+func alarmed(ctx context.Context) (context.Context, context.CancelFunc) {
+	if l, ok := ctx.(limited); ok {
+		return context.WithDeadline(l.Context, l.until)
+	}
+	return ctx, func() {}
 }
 
 func (s *Sender) attempt(parent, ctx context.Context, c *Compiled, call *Call, a *hub.Attempt) {
@@ -133,6 +161,7 @@ func (s *Sender) attempt(parent, ctx context.Context, c *Compiled, call *Call, a
 			renderFailure(c, err, a)
 			return
 		}
+		out.keep = call.limit
 		hidden := c.mask.with(out.hide...)
 		a.Request = out.evidence(hidden)
 		got, err := s.exchange(ctx, c.line(s), &out)
@@ -147,6 +176,9 @@ func (s *Sender) attempt(parent, ctx context.Context, c *Compiled, call *Call, a
 			continue
 		}
 		c.judge(&got.answer, call.Now, a)
+		if call.whole != nil {
+			call.whole.take(&got.answer, &out, call.limit, a)
+		}
 		a.Error = hidden.text(a.Error)
 		a.Response = hidden.answer(got.answer)
 		return

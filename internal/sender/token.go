@@ -60,6 +60,8 @@ func (t *tokens) entry(key [sha256.Size]byte) *heldToken {
 // get returns the token of an endpoint, fetching it when there is none, when it ends soon, or when it was refused:
 // then `refused` is that token, and another one that came meanwhile is taken as it is.
 func (t *tokens) get(ctx context.Context, s *Sender, c *Compiled, renew bool, refused string) (string, error) {
+	ctx, cancel := alarmed(ctx)
+	defer cancel()
 	x := c.auth.exchange
 	h := t.entry(x.key)
 	select {

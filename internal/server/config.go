@@ -24,6 +24,9 @@ type Config struct {
 	Database      hub.Secret // postgres://...; empty: SQLite in Data. May hold a password
 	APIKey        hub.Secret // an administrator's key for automation
 	SecretKeyFile string     // the key that seals the secrets; empty: beside Data
+	PublicURL     string     // what others call the hub by; empty: the address it listens on
+	Mail          hub.Secret // smtp://user:pass@host:587?from=...; empty: no mail. Holds a password
+	Connections   string     // folder of SQLite files that connections may open; empty: in Data
 	AllowPrivate  []netip.Prefix
 	Proxy         *url.URL      // for outgoing calls; nil: none, whatever the environment says
 	MaxData       int           // bytes of one event's data
@@ -64,6 +67,12 @@ func Settings() []Setting {
 			set: setAPIKey},
 		{Key: "secret_key_file", Value: "FILE", Meaning: "key that seals the secrets in the database; made at the first start; default: DIR.key beside the data directory",
 			set: text(func(c *Config) *string { return &c.SecretKeyFile })},
+		{Key: "public_url", Value: "URL", Meaning: "address that others reach the hub by, such as https://hooks.example.com; default: the one it listens on",
+			set: setPublicURL},
+		{Key: "mail", NoFlag: true, Meaning: "mail server: smtp://user:password@host:587?from=hacek@example.com (STARTTLS), or smtps:// for port 465",
+			set: setMail},
+		{Key: "connections_dir", Value: "DIR", Meaning: "the only folder whose SQLite files a connection may open; default: connections in the data directory",
+			set: text(func(c *Config) *string { return &c.Connections })},
 		{Key: "allow_private", Value: "NETWORKS", Meaning: "private networks that outgoing calls may reach, such as 127.0.0.0/8,10.0.0.0/8; by default only public addresses are called",
 			set: setAllowPrivate},
 		{Key: "proxy", Value: "URL", Meaning: "HTTP proxy for outgoing calls; proxies in the environment are ignored",
@@ -124,6 +133,32 @@ func setDatabase(c *Config, text string) error {
 	}
 	c.Database = hub.NewSecret(text)
 	return nil
+}
+
+func setPublicURL(c *Config, text string) error {
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "") {
+		return fmt.Errorf("is no address such as https://hooks.example.com")
+	}
+	c.PublicURL = strings.TrimSuffix(text, "/")
+	return nil
+}
+
+func setMail(c *Config, text string) error {
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Host == "" || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Query().Get("from") == "") {
+		return fmt.Errorf("is no mail server such as smtp://user:password@mail.example.com:587?from=hacek@example.com")
+	}
+	c.Mail = hub.NewSecret(text)
+	return nil
+}
+
+// ConnectionsDir is where the SQLite files of connections lie.
+func (c Config) ConnectionsDir() string {
+	if c.Connections != "" {
+		return c.Connections
+	}
+	return filepath.Join(c.Data, "connections")
 }
 
 // minAPIKey keeps out what can be guessed.

@@ -95,7 +95,7 @@ func (l layer) call(o Setting) string {
 }
 
 // later are settings that scripts may know already, of parts that are not built yet.
-var later = [...]string{"public_url", "mail", "connections_dir", "direct_url"}
+var later = [...]string{"direct_url"}
 
 func unknown(in layer, key string, known []string) error {
 	o := Setting{Key: key}

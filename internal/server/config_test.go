@@ -46,7 +46,9 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 	}{
 		"unknown key in file":     {file: "lisen: 127.0.0.1:1", wants: []string{"lisen", "did you mean listen?"}},
 		"unknown variable":        {environment: "HACEK_DATABSE=postgres://x", wants: []string{"HACEK_DATABSE", "did you mean HACEK_DATABASE?"}},
-		"not built yet":           {environment: "HACEK_MAIL=smtp://x", wants: []string{"HACEK_MAIL", "not built yet"}},
+		"not built yet":           {environment: "HACEK_DIRECT_URL=postgres://x", wants: []string{"HACEK_DIRECT_URL", "not built yet"}},
+		"no mail server":          {environment: "HACEK_MAIL=geheim", wants: []string{"HACEK_MAIL", "smtp://"}},
+		"no public address":       {environment: "HACEK_PUBLIC_URL=hooks.example", wants: []string{"HACEK_PUBLIC_URL", "https://"}},
 		"not YAML":                {file: "a: [", wants: []string{"YAML"}},
 		"an object":               {file: "listen: {port: 1}", wants: []string{"listen"}},
 		"bad address":             {environment: "HACEK_LISTEN=8080", wants: []string{"HACEK_LISTEN", "127.0.0.1:8080"}},

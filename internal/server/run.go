@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,6 +20,8 @@ import (
 	"hacek/internal/engine"
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
+	"hacek/internal/pipeline"
+	"hacek/internal/receiver"
 	"hacek/internal/sender"
 	"hacek/internal/settings"
 	"hacek/internal/store"
@@ -48,6 +51,12 @@ type house struct {
 	stream   *api.Stream
 	api      *api.API
 	tenants  sync.Map // number -> id
+
+	databases connections
+	tables    tables
+	pipelines *pipeline.Runner
+	receiver  *receiver.Receiver
+	listeners *receiver.Listeners
 }
 
 // Run is the hub from start to clean stop. It returns when ctx has ended and everything is durable, or with the
@@ -58,7 +67,7 @@ func Run(ctx context.Context, c Config, o Options) error {
 		return err
 	}
 	// Before anything is made that is shown only once.
-	door, err := openDoor(c, h.api, o.Log)
+	door, err := openDoor(c, h.doors(), o.Log)
 	if err != nil {
 		return errors.Join(err, h.store.Close())
 	}
@@ -82,6 +91,11 @@ func Run(ctx context.Context, c Config, o Options) error {
 	defer discovering.stop()
 	replaying := crew.start(ctx, "replays", h.ingest.Run)
 	defer replaying.stop()
+	defer h.databases.close()
+	receiving := crew.start(ctx, "receiver", h.receiver.Run)
+	defer receiving.stop()
+	listening := crew.start(ctx, "listeners", h.listeners.Run)
+	defer listening.stop()
 
 	serving := crew.start(ctx, "listener", door.run)
 	defer serving.stop()
@@ -170,14 +184,30 @@ func build(ctx context.Context, c Config, o Options) (*house, error) {
 		Matches:      h.ingest.Matches,
 	}
 	h.ingest.Discovered = h.settings.Discovered
+	h.ingest.Sending = h.sending
+	if err := h.buildReceiving(c, o); err != nil {
+		return nil, errors.Join(err, h.store.Close())
+	}
+	h.follow(c)
 	h.api = api.New(api.Options{
 		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: h.store, Log: o.Log, Now: time.Now, MaxData: c.MaxData,
 		Sending:    h.sending,
 		Ready:      h.ready,
 		Collectors: []prometheus.Collector{&gauges{engine: h.engine, store: h.store}},
 		Stream:     h.stream,
+		PublicURL:  h.publicURL(c),
+		Release:    h.receiver.Release, PreviewSource: h.receiver.Preview, Trigger: h.receiver.Trigger,
 	})
+	h.listeners.Handlers = map[string]http.Handler{hub.ServesReceiver: h.receiver, hub.ServesAPI: h.api}
 	return h, nil
+}
+
+// doors are what the first listener serves: everything.
+func (h *house) doors() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/in/", h.receiver)
+	mux.Handle("/", h.api)
+	return mux
 }
 
 // load tells the engine, and then the door for events, of everything that is set up.
@@ -203,7 +233,7 @@ func (h *house) load(ctx context.Context) error {
 		return fmt.Errorf("load the event types: %w", err)
 	}
 	h.ingest.SetEventTypes(rules(types))
-	return nil
+	return h.loadReceiving(ctx)
 }
 
 func rules(types []settings.EventType) []ingest.EventRule {

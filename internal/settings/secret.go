@@ -30,13 +30,14 @@ func keepSecrets(next, prev hub.Secretive, moved func(pointer string) bool) erro
 	keep := func(pointer string, given hub.Secret) hub.Secret {
 		switch {
 		case given.Reveal() != hub.Masked:
-			return given
 		case old[pointer].IsZero():
 			p.Add(pointer, "is *** although nothing is stored there; give the secret")
 		case moved(pointer):
 			p.Add(pointer, "must be given again, because it would go to another address than before")
+		default:
+			return old[pointer]
 		}
-		return old[pointer]
+		return given
 	}
 	secrets := next.Secrets()
 	for _, pointer := range slices.Sorted(maps.Keys(secrets)) {
@@ -62,19 +63,19 @@ func movedSecrets(next, prev *hub.Endpoint) func(pointer string) bool {
 	if prev == nil {
 		return func(string) bool { return false }
 	}
-	request := elsewhere(next.Request.URL, prev.Request.URL)
-	token := elsewhere(next.Auth.TokenURL, prev.Auth.TokenURL)
-	exchange := elsewhere(exchangeURL(next), exchangeURL(prev))
-	return func(pointer string) bool {
-		return strings.HasPrefix(pointer, "/auth/") && (request || token || exchange)
-	}
+	moved := elsewhere(next.Request.URL, prev.Request.URL) || authMoved(&next.Auth, &prev.Auth)
+	return func(pointer string) bool { return strings.HasPrefix(pointer, "/auth/") && moved }
 }
 
-func exchangeURL(e *hub.Endpoint) string {
-	if e.Auth.Request == nil {
+func authMoved(next, prev *hub.Auth) bool {
+	return elsewhere(next.TokenURL, prev.TokenURL) || elsewhere(exchangeURL(next), exchangeURL(prev))
+}
+
+func exchangeURL(a *hub.Auth) string {
+	if a.Request == nil {
 		return ""
 	}
-	return e.Auth.Request.URL
+	return a.Request.URL
 }
 
 // elsewhere compares two addresses by scheme, host and port. One that cannot be read is elsewhere, so that it fails

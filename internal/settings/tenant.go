@@ -141,7 +141,7 @@ func (s *Service) PatchTenant(ctx context.Context, ref string, patch json.RawMes
 	return next, nil
 }
 
-// DeleteTenant removes a tenant that has no endpoints left; its keys end at once.
+// DeleteTenant removes a tenant that has no endpoints, pipelines, sources and connections left; its keys end at once.
 func (s *Service) DeleteTenant(ctx context.Context, ref string, by By) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,14 +152,39 @@ func (s *Service) DeleteTenant(ctx context.Context, ref string, by By) error {
 	if t.uid() == DefaultTenant {
 		return hub.Errorf(hub.Conflict, "the tenant %q cannot be deleted: calls that name no tenant go there", DefaultTenant)
 	}
-	left, _, err := s.Endpoints(ctx, t.No, store.Page{Limit: 1})
-	if err != nil {
+	if err := s.empty(ctx, t.No); err != nil {
 		return err
 	}
-	if len(left) > 0 {
-		return hub.Errorf(hub.Conflict, "the tenant still has endpoints").WithHint("Delete them first, so that nobody loses what waits by mistake.")
-	}
 	return s.commitTenant(ctx, "deleted", &t, nil, by)
+}
+
+// empty refuses while a tenant still has something that works: nobody shall lose what waits, or what comes in, by
+// mistake.
+func (s *Service) empty(ctx context.Context, tenant int64) error {
+	one := store.Page{Limit: 1}
+	var what string
+	for _, kind := range []hub.Kind{hub.KindEndpoint, hub.KindPipeline} {
+		left, _, err := s.Targets(ctx, tenant, kind, one)
+		if err != nil {
+			return err
+		}
+		if len(left) > 0 {
+			what = string(kind)
+		}
+	}
+	for _, kind := range []string{kindSource, kindConnection} {
+		left, _, err := s.Store.ObjectPage(ctx, tenant, kind, one)
+		if err != nil {
+			return err
+		}
+		if len(left) > 0 {
+			what = kind
+		}
+	}
+	if what == "" {
+		return nil
+	}
+	return hub.Errorf(hub.Conflict, "the tenant still has a %s", what).WithHint("Delete everything of it first, so that nobody loses what waits by mistake.")
 }
 
 func (s *Service) commitTenant(ctx context.Context, action string, prev, next *Tenant, by By) error {

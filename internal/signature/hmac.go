@@ -14,6 +14,7 @@ import (
 
 // HMACForm is a signature as a receiver wants it: which hash, written how, over which text.
 type HMACForm struct {
+	Header    string // where it stands; only FromHMAC looks at it
 	Algorithm string // sha1 | sha256 | sha512
 	Encoding  string // hex | base64
 	Prefix    string // such as "sha256="

@@ -1,6 +1,6 @@
-// Package signature signs what we send and verifies by scheme: Standard Webhooks (HMAC and ed25519) and HMACs whose
-// header, algorithm, encoding and signed text are settings.
-// It must not know HTTP, databases, files or the time of day: header values and "now" arrive as arguments.
+// Package signature signs what we send, and verifies what comes in by schemes that are data: how each provider signs is
+// an entry of packs/providers, and none has code of its own.
+// It must not know connections, databases, files or the time of day: requests, certificates and "now" are arguments.
 package signature
 
 import "time"

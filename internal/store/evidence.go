@@ -34,6 +34,13 @@ func EncodeAttempt(a *hub.Attempt) []byte {
 	j = j.answer(&a.Response)
 	j = j.timing(a.Timing)
 	j = j.peer(&a.Peer)
+	if len(a.Steps) > 0 {
+		steps, err := json.Marshal(a.Steps) // only pipelines have them, so they may cost more
+		if err != nil {
+			panic(fmt.Sprintf("BUG: steps that are no JSON: %v", err))
+		}
+		j = append(j.name("steps"), steps...)
+	}
 	return append(j, '}')
 }
 
@@ -248,6 +255,7 @@ type attemptJSON struct {
 		Issuer  rawText `json:"issuer"`
 		Expires int64   `json:"expires"`
 	} `json:"peer"`
+	Steps []hub.StepRecord `json:"steps"`
 }
 
 // DecodeAttempt reads what EncodeAttempt wrote; data is the event's, which is put back into the body.
@@ -266,6 +274,7 @@ func DecodeAttempt(evidence, data []byte) (hub.Attempt, error) {
 			Address: string(x.Peer.Address), TLSVersion: string(x.Peer.TLS), Issuer: string(x.Peer.Issuer),
 			Expires: fromNanos(x.Peer.Expires),
 		},
+		Steps: x.Steps,
 	}
 	if n := x.Request.Data; n > 0 {
 		a.Request.DataAt, a.Request.DataLen = len(a.Request.Body), n

@@ -36,3 +36,16 @@ func (tx *Tx) KeepProgress(ctx context.Context, d hub.Delivery, state []byte) er
 	}
 	return nil
 }
+
+// TidyProgress forgets the progress of deliveries that were cancelled while an attempt was under way.
+func (s *Store) TidyProgress(ctx context.Context) error {
+	const orphans = `
+		DELETE FROM progress
+		WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.target_no = progress.target_no AND d.seq = progress.seq)`
+	return s.Write(ctx, func(tx *Tx) error {
+		if _, err := tx.ExecContext(ctx, orphans); err != nil {
+			return fmt.Errorf("tidy the progress of pipelines: %w", err)
+		}
+		return nil
+	})
+}

@@ -109,10 +109,16 @@ func (tx *Tx) UpdateTenant(ctx context.Context, t *Tenant) error {
 	return tx.one(ctx, fmt.Sprintf("no tenant %q", t.Name), update, nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"), millis(t.UpdatedAt), t.No)
 }
 
-// DeleteTenant marks a tenant as gone and frees its uid; its keys end with it.
+// DeleteTenant marks a tenant as gone and frees its uid; its keys and its users end with it.
 func (tx *Tx) DeleteTenant(ctx context.Context, no int64, at time.Time) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM api_key WHERE tenant_no = $1`, no); err != nil {
-		return fmt.Errorf("delete tenant's keys: %w", err)
+	for _, statement := range []string{
+		`DELETE FROM api_key WHERE tenant_no = $1`,
+		`DELETE FROM session WHERE person_no IN (SELECT no FROM person WHERE tenant_no = $1)`,
+		`DELETE FROM person WHERE tenant_no = $1`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement, no); err != nil {
+			return fmt.Errorf("delete tenant's keys and users: %w", err)
+		}
 	}
 	const mark = `
 		UPDATE tenant

@@ -1,4 +1,4 @@
-// Package tour plays five real systems against a running hub - what they send, whom it concerns, what arrives - and
+// Package tour plays six real systems against a running hub - what they send, whom it concerns, what arrives - and
 // verifies every step at the receiver. It must not know the hub inside: it uses the REST API, as anybody could.
 package tour
 
@@ -14,13 +14,18 @@ import (
 	"hacek/internal/hub"
 )
 
-// Tour is one visit. Hub and Out are needed.
+// Tour is one visit. All fields are needed; it closes neither ERP nor mailbox.
 type Tour struct {
-	Hub *client.Client
-	Out io.Writer
+	Hub     *client.Client
+	Out     io.Writer
+	ERP     *ERP     // empty at the start
+	Mailbox *Mailbox // where the hub sends its mails
 
 	show      show
 	receivers []*receiver
+	shop      *Money
+	pulled    bool // by a person
+	closing   []func()
 }
 
 // patience is how long a step waits for one thing to happen.
@@ -39,11 +44,18 @@ func steps() []step {
 		{"A customer's credit: once as GET, once as POST with a body of one's own (Ellity)", (*Tour).credit},
 		{"An order's new state by PUT: a receiver that fails twice, and a pause that holds (OneStock)", (*Tour).orderState},
 		{"A shipment's status to whom it concerns, and why not to the third (Cargoson)", (*Tour).shipment},
+		{"A shop's thin notices become orders in an ERP's tables, and in its import API (Shoptet to Money)", (*Tour).money},
+		{"A payment, a refund and a subscription: stored, mailed and told to accounting (Stripe)", (*Tour).stripes},
 	}
 }
 
+// Steps is how many stops there are.
+func Steps() int { return len(steps()) }
+
 // packs whose event types the steps use. The first that declares a type keeps it.
-func packNames() []string { return []string{"shoptet", "profacto", "ellity", "onestock", "cargoson"} }
+func packNames() []string {
+	return []string{"shoptet", "profacto", "ellity", "onestock", "cargoson", "stripe"}
+}
 
 // Play goes through all steps. The error names the step that could not be verified.
 func (t *Tour) Play(ctx context.Context) error {
@@ -58,7 +70,7 @@ func (t *Tour) Play(ctx context.Context) error {
 		}
 		types += len(answer.Installed)
 	}
-	t.show.line("Five systems are known to this hub now: their packs hold %d event types.", types)
+	t.show.line("Six systems are known to this hub now: their packs hold %d event types.", types)
 	for i, s := range steps() {
 		t.show.title(i+1, s.title)
 		if err := s.play(t, ctx); err != nil {
@@ -79,6 +91,9 @@ func (t *Tour) Watch() {
 func (t *Tour) Close() {
 	for _, r := range t.receivers {
 		r.close()
+	}
+	for _, end := range t.closing {
+		end()
 	}
 }
 

@@ -47,6 +47,7 @@ func run() error {
 	flag.StringVar(&p.dir, "data", "", "`directory` for the hub and the journals (default: a temporary one)")
 	judge := flag.String("check", "", "only judge the journals in this `directory` again")
 	fsync := flag.Bool("fsync", false, "show with strace that the log is synced before each 202 (SQLite)")
+	flag.IntVar(&p.seeds, "money", 0, "how many `times` to play the Money example instead, each with kills at other moments (SQLite)")
 	keep := flag.Bool("keep", false, "keep the directory also when all holds")
 	flag.Parse()
 
@@ -62,8 +63,11 @@ func run() error {
 		return err
 	}
 	prove := p.crash
-	if *fsync {
+	switch {
+	case *fsync:
 		prove = p.fsync
+	case p.seeds > 0:
+		prove = p.money
 	}
 	if err := prove(ctx); err != nil {
 		return fmt.Errorf("%w\nseed %d; everything is kept in %s", err, p.seed, p.dir)
@@ -78,7 +82,7 @@ func run() error {
 // proof is what the command line asks for.
 type proof struct {
 	binary, postgres, dir, between string
-	kills, rate                    int
+	kills, rate, seeds             int
 	seed                           uint64
 	from, to                       time.Duration // of work before a kill
 }

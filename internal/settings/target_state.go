@@ -6,11 +6,16 @@ import (
 	"hacek/internal/hub"
 )
 
-// Pause holds everything an endpoint is owed, now and later, until it is resumed.
+// Pause is PauseTarget for an endpoint.
 func (s *Service) Pause(ctx context.Context, tenant int64, ref string, by By, why string) (hub.Target, error) {
+	return s.PauseTarget(ctx, tenant, hub.KindEndpoint, ref, by, why)
+}
+
+// PauseTarget holds everything a target is owed, now and later, until it is resumed.
+func (s *Service) PauseTarget(ctx context.Context, tenant int64, kind hub.Kind, ref string, by By, why string) (hub.Target, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	prev, err := s.Endpoint(ctx, tenant, ref)
+	prev, err := s.Target(ctx, tenant, kind, ref)
 	if err != nil {
 		return hub.Target{}, err
 	}
@@ -23,25 +28,30 @@ func (s *Service) Pause(ctx context.Context, tenant int64, ref string, by By, wh
 	case hub.Paused:
 		return prev, nil
 	case hub.Off:
-		return hub.Target{}, isOff("paused")
+		return hub.Target{}, isOff(kind, "paused")
 	}
 	t := prev
 	t.State, t.StateBy, t.StateWhy, t.StateAt = hub.Paused, by.Name, why, s.now()
 	return s.commitState(ctx, "paused", prev, t, by)
 }
 
-// Resume ends paused and disabled. What was held until now goes first, at the given rate; the zero rate is no limit
-// beyond the endpoint's own.
+// Resume is ResumeTarget for an endpoint.
 func (s *Service) Resume(ctx context.Context, tenant int64, ref string, rate hub.Rate, by By) (hub.Target, error) {
+	return s.ResumeTarget(ctx, tenant, hub.KindEndpoint, ref, rate, by)
+}
+
+// ResumeTarget ends paused and disabled. What was held until now goes first, at the given rate; the zero rate is no
+// limit beyond the target's own.
+func (s *Service) ResumeTarget(ctx context.Context, tenant int64, kind hub.Kind, ref string, rate hub.Rate, by By) (hub.Target, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	prev, err := s.Endpoint(ctx, tenant, ref)
+	prev, err := s.Target(ctx, tenant, kind, ref)
 	if err != nil {
 		return hub.Target{}, err
 	}
 	switch {
 	case prev.State == hub.Off:
-		return hub.Target{}, isOff("resumed")
+		return hub.Target{}, isOff(kind, "resumed")
 	case prev.State == hub.Active && rate == prev.DrainRate:
 		return prev, nil
 	}
@@ -59,6 +69,6 @@ func (s *Service) Resume(ctx context.Context, tenant int64, ref string, rate hub
 	return s.commitState(ctx, "resumed", prev, t, by)
 }
 
-func isOff(what string) error {
-	return hub.Errorf(hub.Conflict, "the endpoint is switched off, so it cannot be %s", what).WithHint(`Switch it on first: set "active" to true.`)
+func isOff(kind hub.Kind, what string) error {
+	return hub.Errorf(hub.Conflict, "the %s is switched off, so it cannot be %s", kind, what).WithHint(`Switch it on first: set "active" to true.`)
 }

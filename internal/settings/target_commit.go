@@ -53,7 +53,7 @@ func (s *Service) commit(ctx context.Context, action string, prev *hub.Target, t
 		return tx.SetTargetState(ctx, t)
 	})
 	if err != nil {
-		return hub.Target{}, fmt.Errorf("%s endpoint %s: %w", action, t.ID.Text(t.Prefix()), err)
+		return hub.Target{}, fmt.Errorf("%s %s %s: %w", action, t.Kind, t.ID.Text(t.Prefix()), err)
 	}
 	s.changed(t, rev)
 	return t, nil
@@ -70,7 +70,7 @@ func (s *Service) commitState(ctx context.Context, action string, prev, t hub.Ta
 		return tx.SetTargetState(ctx, t)
 	})
 	if err != nil {
-		return hub.Target{}, fmt.Errorf("%s endpoint %s: %w", action, t.ID.Text(t.Prefix()), err)
+		return hub.Target{}, fmt.Errorf("%s %s %s: %w", action, t.Kind, t.ID.Text(t.Prefix()), err)
 	}
 	s.changed(t, rev)
 	return t, nil

@@ -1,0 +1,50 @@
+package hub
+
+import (
+	"strings"
+	"time"
+)
+
+// Notice is what the hub has to say about one of its targets. It becomes an event, hacek.<kind>.<what>.
+type Notice struct {
+	What     string // failing, disabled, recovered
+	Target   *Target
+	Failures int       // attempts that failed in a row
+	Since    time.Time // when the outage began
+	At       time.Time // of the notice
+	Cause    string    // the newest failure, or why it was disabled
+	Hint     string
+}
+
+// The three things a notice can say.
+const (
+	NoticeFailing   = "failing"
+	NoticeDisabled  = "disabled"
+	NoticeRecovered = "recovered"
+)
+
+// OwnPrefix begins the types of the hub's own events.
+const OwnPrefix = "hacek."
+
+// Type is the event type.
+func (n *Notice) Type() string { return OwnPrefix + string(n.Target.Kind) + "." + n.What }
+
+// ID is the same for every notice of one kind about one outage, so that it is given once, whatever happens between.
+func (n *Notice) ID() string {
+	return n.Target.ID.Text(n.Target.Prefix()) + " " + n.What + " " + TimeText(n.Since)
+}
+
+// Addresses are those that the target's settings name for this notice.
+func (n *Notice) Addresses() []string {
+	notify := n.Target.Policy().Notify
+	switch n.What {
+	case NoticeFailing:
+		return notify.Failing
+	case NoticeDisabled:
+		return notify.Disabled
+	}
+	return notify.Recovered
+}
+
+// Own tells the hub's own events. What becomes of them is never itself a reason for a notice.
+func (e *Event) Own() bool { return strings.HasPrefix(e.Type, OwnPrefix) }

@@ -1,0 +1,218 @@
+package receiver_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hacek/internal/hub"
+	"hacek/internal/settings"
+	"hacek/packs"
+)
+
+// example is one of the vectors of packs/testdata.
+type example struct {
+	Provider, Secret, Method, URL, Body, Expect, Mode string
+	Headers                                           map[string]string
+	Now                                               int64
+	Offline                                           *bool
+	SecretKind                                        string        `json:"secret_kind"`
+	ExpectResponse                                    *wantedAnswer `json:"expect_response"`
+}
+
+type wantedAnswer struct {
+	Status  int
+	Text    *string
+	Part    string `json:"text_contains"`
+	JSON    any
+	Headers map[string]string
+}
+
+func examples(t *testing.T) []example {
+	t.Helper()
+	files, err := filepath.Glob("../../packs/testdata/vectors/*.json")
+	if err != nil || len(files) < 30 {
+		t.Fatalf("%d files of vectors (%v)", len(files), err)
+	}
+	var all []example
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var some []example
+		if err := json.Unmarshal(raw, &some); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all = append(all, some...)
+	}
+	return all
+}
+
+// elsewhere are signed over the registered address, or by a certificate of a root that is not public; the tests of
+// packs hold them against the same engine.
+var elsewhere = []string{"twilio", "square", "hubspot", "paypal"}
+
+func presetOf(t *testing.T, p *packs.Provider) hub.Source {
+	t.Helper()
+	s := hub.DefaultSource()
+	if err := json.Unmarshal(p.Source, &s); err != nil {
+		t.Fatalf("%s: %v", p.Name, err)
+	}
+	return s
+}
+
+// Every vector of every provider goes the whole way, with the provider's preset: what is right is answered as the
+// provider wants it, what is wrong is refused as it wants that, and handshakes get their exact answer.
+func TestM2_EveryProviderTheWholeWay(t *testing.T) {
+	g := onSQLite(t)
+	g.Provider = func(name string) *packs.Provider {
+		p, err := packs.OpenProvider(name)
+		if err != nil {
+			t.Error(err)
+		}
+		return p
+	}
+	seen := map[string]int{}
+	for i, v := range examples(t) {
+		if slices.Contains(elsewhere, v.Provider) || v.Offline != nil && !*v.Offline {
+			continue
+		}
+		p := g.Provider(v.Provider)
+		preset := presetOf(t, p)
+		g.source(int64(i+1), func(s *settings.Source) {
+			s.Source = preset
+			s.Name, s.Path = v.Provider, "vector"
+			s.Verify.Secrets, s.Verify.Settings = []hub.Secret{hub.NewSecret(v.Secret)}, map[string]string{}
+			g.at.Store(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).Unix())
+			if v.Now != 0 {
+				g.at.Store(v.Now)
+			}
+			switch {
+			case v.Provider == "adyen" && v.Mode == "header":
+				s.Verify.Settings["version"] = "platform"
+			case v.SecretKind == "verify token":
+				s.Verify.Settings["verify_token"] = v.Secret
+			case v.Provider == "aws-sns":
+				var body struct {
+					TopicArn, SignatureVersion string
+					Timestamp                  time.Time
+				}
+				_ = json.Unmarshal([]byte(v.Body), &body)
+				s.Verify.Secrets, s.Verify.Settings["topic_arns"] = nil, body.TopicArn
+				if body.SignatureVersion == "1" {
+					s.Verify.Settings["version"] = "1"
+				}
+				g.at.Store(body.Timestamp.Unix())
+			}
+		})
+		g.Fetch = func(context.Context, int64, string) ([]byte, error) { return []byte(v.Secret), nil }
+		g.Confirm = func(context.Context, int64, string) error { return nil }
+		_, query, _ := strings.Cut(v.URL, "?")
+		req := httptest.NewRequest(v.Method, "/in/vector?"+query, strings.NewReader(v.Body))
+		for name, value := range v.Headers {
+			req.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, req)
+		got := w.Result()
+		text := w.Body.String()
+		refused := http.StatusUnauthorized
+		if p.Refusal != nil {
+			refused = p.Refusal.Status
+		}
+		if v.SecretKind == "verify token" {
+			refused = http.StatusForbidden
+		}
+		switch v.Expect {
+		case "valid":
+			if got.StatusCode != preset.Respond.Status || text != preset.Respond.Body {
+				t.Errorf("%s %d: answered %d %q, want %d %q", v.Provider, i, got.StatusCode, text, preset.Respond.Status, preset.Respond.Body)
+			}
+		case "invalid":
+			if got.StatusCode != refused {
+				t.Errorf("%s %d: answered %d %q, want %d", v.Provider, i, got.StatusCode, text, refused)
+			}
+		default:
+			v.ExpectResponse.hold(t, v.Provider, got, text)
+		}
+		seen[v.Expect]++
+	}
+	if seen["valid"] < 40 || seen["invalid"] < 40 || seen["handshake"] < 6 {
+		t.Errorf("only %v were sent", seen)
+	}
+	for _, e := range g.events() {
+		if e.Type == "" || !json.Valid(e.Data) {
+			t.Errorf("event %+v", e)
+		}
+	}
+}
+
+func (want *wantedAnswer) hold(t *testing.T, name string, got *http.Response, text string) {
+	t.Helper()
+	status := want.Status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if got.StatusCode != status || want.Text != nil && text != *want.Text || !strings.Contains(text, want.Part) {
+		t.Errorf("%s handshake: answered %d %q, want %+v", name, got.StatusCode, text, want)
+	}
+	if want.JSON != nil {
+		var told any
+		if err := json.Unmarshal([]byte(text), &told); err != nil || !reflect.DeepEqual(told, want.JSON) {
+			t.Errorf("%s handshake: answered %s, want %v", name, text, want.JSON)
+		}
+	}
+	for header := range want.Headers {
+		if got.Header.Get(header) == "" {
+			t.Errorf("%s handshake: no %s", name, header)
+		}
+	}
+}
+
+// Every sample of every provider becomes an event with the type it is filed under.
+func TestM8_EverySampleCanBeTriggered(t *testing.T) {
+	g := onSQLite(t)
+	g.Provider = func(name string) *packs.Provider {
+		p, _ := packs.OpenProvider(name)
+		return p
+	}
+	all, err := packs.Providers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for i, p := range all {
+		preset := presetOf(t, p)
+		s := g.source(int64(i+1), func(s *settings.Source) {
+			s.Source = preset
+			s.Name, s.Path = p.Name, p.Name
+			s.Verify.Secrets = []hub.Secret{hub.NewSecret("4b0a5e3f6c1d2e8f9a7b6c5d4e3f2a1b")}
+			s.Verify.Settings = map[string]string{"webhook_id": "1", "client_state": "x", "verify_token": "y"}
+		})
+		for word := range p.Samples {
+			r, err := g.Trigger(g.ctx, s, word)
+			if hub.CodeOf(err) == hub.Invalid {
+				continue // only the provider can sign
+			}
+			tried++
+			if err != nil || r.Outcome != hub.RequestAccepted && r.Outcome != hub.RequestDuplicate {
+				t.Errorf("%s %s: %s %q, %v", p.Name, word, r.Outcome, r.Reason, err)
+				continue
+			}
+			e, err := g.store.Event(g.ctx, tenant, r.Events[0])
+			if err != nil || e.VendorType != word {
+				t.Errorf("%s: the sample %s has become %q (%v)", p.Name, word, e.VendorType, err)
+			}
+		}
+	}
+	t.Logf("%d samples of %d providers", tried, len(all))
+}

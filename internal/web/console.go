@@ -1,0 +1,76 @@
+// Package web is the console: it turns a browser's request into a call of settings, ingest and the store, and their
+// answer into a page in the reader's language. It must not know the engine, SQL, or the other doors.
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"hacek/internal/auth"
+	"hacek/internal/ingest"
+	"hacek/internal/settings"
+	"hacek/internal/store"
+)
+
+// Console is the handler of every page. The first five fields and Now are needed; zero works for the rest.
+type Console struct {
+	Auth     *auth.Authenticator
+	Settings *settings.Service
+	Ingest   *ingest.Publisher
+	Store    *store.Store
+	Log      *slog.Logger
+	Now      func() time.Time
+
+	Version string
+	// PublicURL is how the world reaches a listener, "" being the hub's own address.
+	PublicURL func(listener string) string
+	// First is the link that makes the first administrator. Nil: there is none.
+	First *auth.FirstLink
+	// Live tells open pages that something happened. Nil: pages do not change by themselves.
+	Live *Live
+	// Tally holds the figures that are not written down yet. Nil: pages show what is.
+	Tally *Tally
+
+	pages  *pages
+	assets *assets
+	guard  http.CrossOriginProtection
+}
+
+// Handler is what serves everything: pages, style sheet and scripts. It is called once, when the fields are set.
+func (c *Console) Handler() http.Handler {
+	c.pages, c.assets = parsePages(), readAssets()
+	mux := http.NewServeMux()
+	mux.Handle("GET "+staticPath, c.assets)
+	for _, r := range c.routes() {
+		mux.Handle(r.method+" "+r.path, c.guarded(c.answer(r)))
+	}
+	mux.Handle("/", c.guarded(c.answer(route{least: "", open: true, handle: (*visit).unknown})))
+	return secured(mux)
+}
+
+// guarded refuses what another site made the browser send (rule 20).
+func (c *Console) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := c.guard.Check(r); err != nil {
+			c.answer(route{open: true, handle: (*visit).foreign}).ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// policy lets a page load what we serve, and nothing else; no text of an event can become a script.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,105 @@
+package web
+
+import (
+	"errors"
+	"strings"
+
+	"hacek/internal/hub"
+)
+
+// Form is what a page's form shows: what stands in the fields, and what is wrong with them.
+type Form struct {
+	Action string
+	ETag   string // of what is edited, for "changed meanwhile"
+	Fields map[string]*Field
+
+	Headline, Detail, Hint string // of a refusal; "" while nothing is wrong
+	Wrong                  []*Field
+}
+
+// Field is one labelled control. Its words are translated already.
+type Field struct {
+	Name, ID, Label, Hint string
+	Type                  string // text, email, password, select, textarea
+	Value                 string
+	Error                 string // what is wrong, and what to do
+	Autocomplete          string
+	Required, Mono        bool
+	Options               []Option
+	Pointer               string // where the settings have it: /name
+}
+
+// Option is one choice of a select.
+type Option struct {
+	Value, Word string
+	Chosen      bool
+}
+
+// newForm builds a form. After a refusal it holds what was typed, passwords excepted, and every wrong field is
+// marked: err is what the refusing call returned.
+func (v *visit) newForm(action string, err error, fields ...Field) *Form {
+	f := &Form{Action: action, Fields: map[string]*Field{}}
+	for i := range fields {
+		field := &fields[i]
+		field.ID = "f-" + field.Name
+		if field.Type == "" {
+			field.Type = "text"
+		}
+		if err != nil && field.Type != "password" {
+			field.Value = v.form(field.Name)
+		}
+		for j := range field.Options {
+			field.Options[j].Chosen = field.Options[j].Value == field.Value
+		}
+		f.Fields[field.Name] = field
+	}
+	var e *hub.Error
+	if !errors.As(err, &e) {
+		return f
+	}
+	_, headline := headlineOf(e.Code)
+	f.Headline, f.Hint = v.lang.Text(headline), e.Hint
+	for _, wrong := range e.Fields {
+		if field := f.at(fields, wrong.Pointer); field != nil {
+			field.Error = wrong.Detail
+			f.Wrong = append(f.Wrong, field)
+		} else {
+			f.Detail = strings.TrimSpace(f.Detail + " " + wrong.Pointer + " " + wrong.Detail)
+		}
+	}
+	if len(e.Fields) == 0 {
+		f.Detail = e.Detail
+	}
+	return f
+}
+
+// at finds the field that holds a place, or the next one around it.
+func (f *Form) at(fields []Field, pointer string) *Field {
+	for pointer != "" {
+		for i := range fields {
+			if fields[i].Pointer == pointer {
+				return &fields[i]
+			}
+		}
+		pointer = pointer[:max(0, strings.LastIndexByte(pointer, '/'))]
+	}
+	return nil
+}
+
+// ours tells a fault that has a page of its own from a refusal that belongs beside the form.
+func ours(err error) bool {
+	switch hub.CodeOf(err) {
+	case hub.Invalid, hub.Conflict, hub.PreconditionFailed, hub.SecretRequired, hub.NotAvailable, hub.TooMany, hub.Unauthorized, hub.SchemaViolated:
+		return false
+	}
+	return true
+}
+
+// refuse shows a page with its form again: 422, or what else the refusal says.
+func (v *visit) refuse(err error, name, title string, page any) error {
+	if ours(err) {
+		return err
+	}
+	status, _ := headlineOf(hub.CodeOf(err))
+	return v.render(status, name, title, page)
+}

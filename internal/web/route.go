@@ -1,0 +1,77 @@
+package web
+
+import (
+	"net/http"
+
+	"hacek/internal/hub"
+)
+
+// route is one page or one thing that a page does.
+type route struct {
+	method, path string
+	least        hub.Role // the role it needs; "" is anybody who is signed in
+	handle       func(*visit) error
+	open         bool // nobody needs to be signed in
+}
+
+// routes is the only list of what the console serves. Everything that changes something is a POST.
+func (c *Console) routes() []route {
+	const viewer, operator = hub.Viewer, hub.Operator
+	return []route{
+		{"GET", "/login", "", (*visit).loginPage, true},
+		{"POST", "/login", "", (*visit).login, true},
+		{"POST", "/logout", "", (*visit).logout, true},
+		{"GET", "/first/{token}", "", (*visit).firstPage, true},
+		{"POST", "/first/{token}", "", (*visit).first, true},
+		{"GET", "/start", viewer, (*visit).startPage, false},
+
+		{"GET", "/{$}", viewer, (*visit).todayPage, false},
+		{"GET", "/stream", viewer, (*visit).stream, false},
+
+		{"GET", "/webhooks", viewer, (*visit).webhooksPage, false},
+		{"GET", "/webhooks/{endpoint}", viewer, (*visit).webhookPage, false},
+		{"POST", "/webhooks/{endpoint}/pause", operator, (*visit).pauseWebhook, false},
+		{"POST", "/webhooks/{endpoint}/resume", operator, (*visit).resumeWebhook, false},
+
+		{"GET", "/profile", viewer, (*visit).profilePage, false},
+		{"POST", "/profile", viewer, (*visit).saveProfile, false},
+		{"POST", "/profile/look", viewer, (*visit).saveLook, false},
+		{"POST", "/profile/password", viewer, (*visit).savePassword, false},
+	}
+}
+
+// place is one entry of the menu.
+type place struct {
+	Key, Path, Icon string // Key of the word; Path of the page
+	Here            bool
+}
+
+// menu groups the places; the keys are those of the words.
+type menu struct {
+	Key    string
+	Places []place
+}
+
+func menus() []menu {
+	return []menu{
+		{"web.menu.watch", []place{
+			{Key: "web.menu.today", Path: "/", Icon: "today"},
+			{Key: "web.menu.events", Path: "/events", Icon: "events"},
+			{Key: "web.menu.deliveries", Path: "/deliveries", Icon: "deliveries"},
+		}},
+		{"web.menu.connect", []place{
+			{Key: "web.menu.sources", Path: "/sources", Icon: "in"},
+			{Key: "web.menu.pipelines", Path: "/pipelines", Icon: "pipeline"},
+			{Key: "web.menu.webhooks", Path: "/webhooks", Icon: "hook"},
+		}},
+		{"web.menu.setup", []place{
+			{Key: "web.menu.connections", Path: "/connections", Icon: "db"},
+			{Key: "web.menu.catalogue", Path: "/catalogue", Icon: "book"},
+			{Key: "web.menu.settings", Path: "/settings", Icon: "settings"},
+		}},
+	}
+}
+
+func methodReads(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead
+}

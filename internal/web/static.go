@@ -1,0 +1,73 @@
+package web
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+)
+
+// staticFiles are the style sheet and the scripts; static/dist is what `make assets` built, or empty.
+//
+//go:embed all:static
+var staticFiles embed.FS
+
+const staticPath = "/static/"
+
+// assets serves the files under names that change with their content, so that browsers may keep them for good.
+type assets struct {
+	files map[string][]byte // by name below static
+	marks map[string]string // beginning of the content's hash
+}
+
+func readAssets() *assets {
+	a := &assets{files: map[string][]byte{}, marks: map[string]string{}}
+	err := fs.WalkDir(staticFiles, "static", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
+			return err
+		}
+		text, err := staticFiles.ReadFile(name)
+		short := strings.TrimPrefix(name, "static/")
+		sum := sha256.Sum256(text)
+		a.files[short], a.marks[short] = text, hex.EncodeToString(sum[:6])
+		return err
+	})
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return a
+}
+
+// path is the address of a file, "" when it is not there.
+func (a *assets) path(name string) string {
+	mark, ok := a.marks[name]
+	if !ok {
+		return ""
+	}
+	return staticPath + name + "?v=" + mark
+}
+
+func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(r.URL.Path, staticPath)
+	text, ok := a.files[name]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+	h.Set("ETag", `"`+a.marks[name]+`"`)
+	h.Set("Cache-Control", "no-cache")
+	if r.URL.Query().Get("v") == a.marks[name] {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	if r.Header.Get("If-None-Match") == h.Get("ETag") {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	_, _ = w.Write(text) // a browser that has gone needs no answer
+}

@@ -1,0 +1,188 @@
+package web
+
+import (
+	"strconv"
+	"time"
+
+	"hacek/internal/hub"
+	"hacek/internal/store"
+)
+
+// webhookView is what webhook.html shows: one outgoing webhook, as it is and as it goes.
+type webhookView struct {
+	ID, Name, Method, URL string
+	Badge                 Badge
+	Since                 string // who put it into its state, when and why; "" while it is simply active
+	Why                   string
+	Active                bool
+	Waiting               int64
+	Oldest                time.Time
+	Spark                 Spark
+	Delivered, Failed     int64
+	Settings              []setting
+	Version               int64
+	Deliveries            []deliveryLine
+	MayPause, MayEdit     bool
+	Pause, Resume         *Form
+	Paces                 []pace
+}
+
+type setting struct{ Name, Value string }
+
+type deliveryLine struct {
+	Number, Path, Type, Reason string
+	At                         time.Time
+	Badge                      Badge
+	Took                       string
+}
+
+// pace is one speed at which what was held may go out, and when that would be done.
+type pace struct {
+	Value, Word string
+	Chosen      bool
+}
+
+const lastDeliveries = 10
+
+func (v *visit) webhookPage() error {
+	page, err := v.webhook(nil)
+	if err != nil {
+		return err
+	}
+	return v.show("webhook", page.Name, page)
+}
+
+// webhook builds the page; refusal is what a form on it was answered.
+func (v *visit) webhook(refusal error) (webhookView, error) {
+	t, err := v.Settings.Endpoint(v.ctx(), v.tenant(), v.r.PathValue("endpoint"))
+	if err != nil {
+		return webhookView{}, err
+	}
+	e := &t.Endpoint
+	page := webhookView{
+		ID: t.ID.Text(hub.EndpointPrefix), Name: t.Name, Method: methodOf(e), URL: e.Request.URL, Badge: v.targetBadge(&t),
+		Active: t.State == hub.Active, Version: t.Version, MayPause: v.may(hub.Operator), MayEdit: v.may(hub.Editor), Settings: v.settingsOf(e),
+	}
+	if page.Waiting, page.Oldest, err = v.Store.Waiting(v.ctx(), t.No); err != nil {
+		return page, err
+	}
+	f, err := v.figures([]hub.Target{t})
+	if err != nil {
+		return page, err
+	}
+	page.Spark = v.spark(f.days[t.No])
+	page.Delivered, page.Failed, _ = f.days[t.No].sums()
+	if t.State != hub.Active {
+		page.Why = t.StateWhy
+		page.Since = v.lang.Text("web_webhook.since."+string(t.State), "who", t.StateBy, "date", v.lang.Date(t.StateAt, v.zone), "time", v.clock(t.StateAt))
+	}
+	if page.Deliveries, err = v.deliveryLines(t); err != nil {
+		return page, err
+	}
+	path := "/webhooks/" + page.ID
+	page.Pause = v.newForm(path+"/pause", refusal, Field{
+		Name: "why", Pointer: "/why", Label: v.lang.Text("web_webhook.why"), Hint: v.lang.Text("web_webhook.why_hint"),
+	})
+	page.Resume = v.newForm(path+"/resume", nil)
+	page.Paces = v.paces(page.Waiting)
+	return page, nil
+}
+
+func methodOf(e *hub.Endpoint) string {
+	if e.Request.Method != "" {
+		return e.Request.Method
+	}
+	if e.Request.Payload == hub.PayloadNone {
+		return "GET"
+	}
+	return "POST"
+}
+
+func (v *visit) settingsOf(e *hub.Endpoint) []setting {
+	condition := e.Subscription.Condition
+	if condition == "" {
+		condition = v.lang.Text("web_webhook.none")
+	}
+	rate := v.lang.Text("web_webhook.no_limit")
+	if !e.Limits.Rate.IsZero() {
+		rate = e.Limits.Rate.String()
+	}
+	var retries []string
+	for _, d := range e.Retry.Intervals {
+		retries = append(retries, v.lang.Duration(d.D()))
+	}
+	return []setting{
+		{v.lang.Text("web_webhooks.events"), words(v.eventWords(e.Subscription.EventTypes))},
+		{v.lang.Text("web_webhook.condition"), condition},
+		{v.lang.Text("web_webhook.signature"), words(e.Signature.Schemes)},
+		{v.lang.Text("web_webhook.auth"), e.Auth.Type},
+		{v.lang.Text("web_webhook.retries"), words(retries)},
+		{v.lang.Text("web_webhook.success"), words(e.Success.Status)},
+		{v.lang.Text("web_webhook.rate"), rate},
+		{v.lang.Text("web_webhook.order"), v.lang.Text("web_webhook.order." + string(e.Order.By))},
+	}
+}
+
+func (v *visit) deliveryLines(t hub.Target) ([]deliveryLine, error) {
+	rows, _, err := v.Store.Deliveries(v.ctx(), store.DeliveryFilter{Tenant: v.tenant(), Targets: []int64{t.No}}, store.Page{Limit: lastDeliveries})
+	if err != nil {
+		return nil, err
+	}
+	var lines []deliveryLine
+	for i := range rows {
+		d := &rows[i]
+		line := deliveryLine{
+			Number: d.EventKey, Path: "/deliveries/" + d.ID().Text(), Type: d.Type, Reason: d.Reason, At: d.ReceivedAt,
+			Badge: v.deliveryBadge(d, t.State),
+		}
+		if line.Number == "" {
+			line.Number = d.Event.Text(hub.EventPrefix)
+		}
+		if d.Took > 0 {
+			line.Took = v.lang.Duration(d.Took)
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// paces are the speeds to choose from, each with the time it takes.
+func (v *visit) paces(waiting int64) []pace {
+	all := []pace{{"", v.lang.Text("web_webhook.pace_free"), true}}
+	for _, text := range []string{"1/s", "5/s", "20/s"} {
+		rate, err := hub.ParseRate(text)
+		if err != nil {
+			continue // they are written here
+		}
+		takes := time.Duration(waiting) * rate.Every()
+		all = append(all, pace{text, v.lang.Text("web_webhook.pace", "count", strconv.Itoa(rate.Count), "duration", v.lang.Duration(max(takes, time.Second)), "time", v.clock(v.moment.Add(takes))), false})
+	}
+	return all
+}
+
+func (v *visit) pauseWebhook() error {
+	t, err := v.Settings.Pause(v.ctx(), v.tenant(), v.r.PathValue("endpoint"), v.by(), v.form("why"))
+	if err != nil {
+		page, broken := v.webhook(err)
+		if broken != nil {
+			return broken
+		}
+		return v.refuse(err, "webhook", page.Name, page)
+	}
+	return v.goTo(targetPath(&t), "web_webhook.paused", "name", t.Name)
+}
+
+func (v *visit) resumeWebhook() error {
+	var rate hub.Rate
+	if text := v.form("rate"); text != "" {
+		var err error
+		if rate, err = hub.ParseRate(text); err != nil {
+			return hub.Errorf(hub.Invalid, "%v", err)
+		}
+	}
+	t, err := v.Settings.Resume(v.ctx(), v.tenant(), v.r.PathValue("endpoint"), rate, v.by())
+	if err != nil {
+		return err
+	}
+	return v.goTo(targetPath(&t), "web_webhook.resumed", "name", t.Name)
+}

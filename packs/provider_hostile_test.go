@@ -1,0 +1,238 @@
+package packs
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hacek/internal/signature"
+)
+
+// places are the header fields that carry a provider's signature, in every version.
+func places(s signature.Scheme) []string {
+	var all []string
+	for _, p := range s.Signature {
+		for alternative := range strings.SplitSeq(p.Path, "|") {
+			if name, is := strings.CutPrefix(alternative, "header."); is {
+				if p.List == "numbered" {
+					name += "-1"
+				}
+				all = append(all, name)
+			}
+		}
+	}
+	for _, v := range s.Versions {
+		all = append(all, places(v)...)
+	}
+	return all
+}
+
+func TestRule6_AHostileSignatureHeaderIsARefusal(t *testing.T) {
+	for _, name := range vectorFiles(t) {
+		p, v := provider(t, name), verifier(t, name)
+		for _, example := range firstValid(t, name) {
+			for _, header := range places(p.Scheme) {
+				in, secrets := example.request()
+				right := in.Header.Get(header)
+				if right == "" || in.Header.Get("X-DocuSign-Signature-2") != "" {
+					continue // there, the second one is right as well
+				}
+				for what, values := range map[string][]string{
+					"absent": nil, "empty": {""}, "blank": {"  "}, "doubled": {right, right}, "right and wrong": {right, "x"},
+					"a megabyte": {strings.Repeat("a", 1<<20)}, "a megabyte of commas": {strings.Repeat(",", 1<<20)},
+					"not ASCII": {"číslo \xff\xfe"}, "NUL": {"\x00"}, "cut": {right[:len(right)/2]}, "line break": {right + "\r\nX: y"},
+					"half twice": {right[:len(right)/2] + right[:len(right)/2]},
+				} {
+					if (what == "cut" || what == "half twice") && name == "stripe" {
+						continue // the half with v1 is whole
+					}
+					in.Header[http.CanonicalHeaderKey(header)] = values
+					if values == nil {
+						in.Header.Del(header)
+					}
+					started := time.Now()
+					if got := v.Verify(in, secrets); got.OK || got.Why == "" {
+						t.Errorf("%s: %s %s: got %+v", name, header, what, got)
+					} else if slices.ContainsFunc(secrets, func(s string) bool { return strings.Contains(got.Why, s) && len(s) > 6 }) {
+						t.Errorf("%s: the reason repeats the secret: %s", name, got.Why)
+					}
+					if took := time.Since(started); took > 2*time.Second {
+						t.Errorf("%s: %s %s took %s", name, header, what, took)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestRule6_AnotherSourcesSecretAndNoSecret(t *testing.T) {
+	for _, name := range vectorFiles(t) {
+		v := verifier(t, name)
+		s := provider(t, name).Scheme
+		if !s.NeedsSecret() {
+			continue
+		}
+		for _, example := range firstValid(t, name) {
+			in, secrets := example.request()
+			for what, others := range map[string][]string{
+				"none": nil, "empty": {""}, "blank": {" "}, "several empty": {"", "\n"},
+				"another": {otherSecret(secrets[0])}, "a public key": {publicPEM},
+			} {
+				if what == "a public key" && name == "sendgrid" {
+					continue // it is the right one there
+				}
+				if got := v.Verify(in, others); got.OK {
+					t.Errorf("%s: secret %s: it is taken", name, what)
+				}
+			}
+			several := []string{otherSecret(secrets[0]), "", secrets[0]}
+			if got := v.Verify(in, several); !got.OK {
+				t.Errorf("%s: one of several live secrets fits: got %s", name, got.Why)
+			}
+		}
+	}
+}
+
+const publicPEM = `-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g==
+-----END PUBLIC KEY-----`
+
+// otherSecret has the same form.
+func otherSecret(secret string) string {
+	b := []byte(secret)
+	i := len(b) / 2
+	if b[i]++; b[i] == ':' || b[i] == '[' || b[i] == '{' {
+		b[i] = 'A'
+	}
+	return string(b)
+}
+
+// Forms where the body is not signed byte by byte: the values are flipped instead.
+var byFields = map[string][]string{
+	"adyen":           {`"originalReference": "`, `"pspReference": "`, `"merchantAccountCode": "`, `"merchantReference": "`, `"currency": "`, `"eventCode": "`, `"success": "`, `"value": `},
+	"aws-sns":         {`"Message": "`, `"MessageId": "`, `"Timestamp": "`, `"TopicArn": "`, `"Type": "`, `"SigningCertURL": "`},
+	"mailgun":         {`timestamp=`, `token=`, `"timestamp": "`, `"token": "`},
+	"gitlab":          {},
+	"microsoft-graph": {`"clientState":"`},
+	"salesforce":      {`<OrganizationId>`},
+}
+
+func TestM2_EverySignedByteCounts(t *testing.T) {
+	for _, name := range vectorFiles(t) {
+		v := verifier(t, name)
+		for _, example := range firstValid(t, name) {
+			in, secrets := example.request()
+			in.Terse = true
+			fields, chosen := byFields[name]
+			if chosen && !(name == "adyen" && example.Mode == "header") {
+				flipFields(t, name, v, in, secrets, fields)
+			} else {
+				flipBytes(t, name, v, in, secrets)
+			}
+		}
+	}
+}
+
+func flipBytes(t *testing.T, name string, v *signature.Verifier, in *signature.Incoming, secrets []string) {
+	t.Helper()
+	body := in.Body
+	for i := range body[:min(len(body), 600)] {
+		in.Body = bytes.Clone(body)
+		in.Body[i] ^= 1
+		if v.Verify(in, secrets).OK {
+			t.Errorf("%s: byte %d of the body (%q) may be another", name, i, body[i])
+			return
+		}
+	}
+	for what, changed := range map[string][]byte{"longer": append(bytes.Clone(body), ' '), "cut": body[:max(0, len(body)-1)]} {
+		if in.Body = changed; !bytes.Equal(changed, body) && v.Verify(in, secrets).OK {
+			t.Errorf("%s: the body may be %s", name, what)
+		}
+	}
+}
+
+// flipFields changes the first and the last byte of each signed value that the body has.
+func flipFields(t *testing.T, name string, v *signature.Verifier, in *signature.Incoming, secrets []string, fields []string) {
+	t.Helper()
+	body, topics := in.Body, in.Settings["topic_arns"]
+	for _, field := range fields {
+		at := bytes.Index(body, []byte(field))
+		if at < 0 {
+			continue
+		}
+		start := at + len(field)
+		end := start + bytes.IndexAny(body[start:], `"&<}`)
+		for _, i := range []int{start, end - 1} {
+			in.Body = bytes.Clone(body)
+			in.Body[i] ^= 1
+			if v.Verify(in, secrets).OK {
+				t.Errorf("%s: byte %d (%s) may be another", name, i, field)
+			}
+		}
+	}
+	in.Body, in.Settings["topic_arns"] = body, topics
+}
+
+// What a provider's page lists as not signed really is not: so nobody may take it for proven.
+func TestRule7_WhatIsListedAsUnsignedIsNotCovered(t *testing.T) {
+	for _, name := range vectorFiles(t) {
+		p, v := provider(t, name), verifier(t, name)
+		for _, path := range p.Unsigned {
+			header, is := strings.CutPrefix(path, "header.")
+			for _, example := range firstValid(t, name) {
+				in, secrets := example.request()
+				if is {
+					in.Header.Set(header, "something else")
+				} else if !changeBody(in, path) {
+					continue
+				}
+				if got := v.Verify(in, secrets); !got.OK {
+					t.Errorf("%s: %s is covered by the signature after all: %s", name, path, got.Why)
+				}
+			}
+		}
+	}
+}
+
+// changeBody changes the value at a path that is written as "name": "value".
+func changeBody(in *signature.Incoming, path string) bool {
+	word := path[strings.LastIndex(path, ".")+1:]
+	for _, opening := range []string{`"` + word + `": "`, `"` + word + `":"`} {
+		if before, after, found := bytes.Cut(in.Body, []byte(opening)); found {
+			in.Body = slices.Concat(before, []byte(opening), []byte("else-"), after)
+			return true
+		}
+	}
+	return false
+}
+
+func TestM2_TimesInThePastAndInTheFuture(t *testing.T) {
+	judged := 0
+	for _, name := range vectorFiles(t) {
+		s, v := provider(t, name).Scheme, verifier(t, name)
+		if s.Timestamp == nil && s.Kind != "standard-webhooks" {
+			continue
+		}
+		for _, example := range firstValid(t, name) {
+			in, secrets := example.request()
+			if in.Settings["version"] != "" {
+				continue
+			}
+			at := in.At
+			for _, off := range []time.Duration{-24 * time.Hour, -16 * time.Minute, 16 * time.Minute, 400 * 24 * time.Hour} {
+				in.At = at.Add(off)
+				got := v.Verify(in, secrets)
+				if got.OK || !strings.HasPrefix(got.Why, "the clock is") {
+					t.Errorf("%s at %s: got %+v", name, off, got)
+				}
+				judged++
+			}
+		}
+	}
+	if judged < 40 {
+		t.Errorf("only %d were judged", judged)
+	}
+}
