@@ -120,11 +120,9 @@ func (ls *Listeners) tryOpen(l *listener) error {
 		}
 	}
 	wanted, failed := ls.certificate(l)
-	if failed != nil && (wanted == nil || l.tcp == nil && wanted.current() == nil) {
-		if l.tcp == nil || l.pair == nil {
-			return failed // never plain HTTP where TLS is asked for
-		}
-		wanted = l.pair // the old certificate is better than none
+	if failed != nil && wanted == nil {
+		ls.close(l) // never plain HTTP where TLS is asked for
+		return failed
 	}
 	l.conf.Store(next)
 	if l.tcp != nil && (l.pair == nil) != (wanted == nil) {

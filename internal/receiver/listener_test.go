@@ -258,6 +258,13 @@ func TestM1_ANewCertificateLosesNoRequest(t *testing.T) {
 	if s, _ := h.State(broken.ID); s.Address != "" || s.Problem == "" {
 		t.Errorf("state %+v", s)
 	}
+	plain := h.listener(3, nil)
+	h.address(plain)
+	plain.Certificate, plain.Key = certFile, filepath.Join(dir, "none.key")
+	h.Set(plain)
+	if s, _ := h.State(plain.ID); s.Address != "" || s.Problem == "" {
+		t.Errorf("plain HTTP goes on without the certificate that is asked for: %+v", s)
+	}
 }
 
 func TestRule11_SlowCallersAreCutOff(t *testing.T) {

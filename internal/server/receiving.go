@@ -25,6 +25,7 @@ func (h *house) buildReceiving(c Config, o Options) error {
 	if err != nil {
 		return fmt.Errorf("read the providers: %w", err)
 	}
+	h.providers = providers
 	byName := make(map[string]*packs.Provider, len(providers))
 	for _, p := range providers {
 		byName[p.Name] = p
@@ -62,7 +63,7 @@ func (h *house) follow(c Config) {
 	s := h.settings
 	s.DedupeWindow = c.DedupeWindow
 	s.Runner, s.Databases = h.pipelines, h.databases.options
-	s.Provider, s.Providers = packs.OpenProvider, packs.Providers
+	s.Provider, s.Providers = packs.OpenProvider, func() ([]*packs.Provider, error) { return h.providers, nil }
 	s.ConnectionChanged = h.databases.changed
 	s.TableChanged = h.tables.changed
 	s.SourceChanged = h.receiver.SetSource

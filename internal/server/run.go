@@ -25,6 +25,7 @@ import (
 	"hacek/internal/sender"
 	"hacek/internal/settings"
 	"hacek/internal/store"
+	"hacek/packs"
 )
 
 // Options of Run are what its caller wants to know. Log and Fatal are needed.
@@ -54,6 +55,7 @@ type house struct {
 
 	databases connections
 	tables    tables
+	providers []*packs.Provider
 	pipelines *pipeline.Runner
 	receiver  *receiver.Receiver
 	listeners *receiver.Listeners

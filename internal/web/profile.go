@@ -113,4 +113,3 @@ func (v *visit) newPassword() error {
 	}
 	return v.Auth.SignOutOthers(v.ctx(), v.who.User.No, v.token)
 }
-

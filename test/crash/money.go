@@ -68,7 +68,7 @@ type moneySeed struct {
 	mailbox *tour.Mailbox
 
 	kills         int // that met work
-	shots         int // all kills
+	shots         []tour.Kill
 	values, looks int
 	effects       tour.Effects
 }

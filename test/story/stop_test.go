@@ -19,6 +19,7 @@ type session struct {
 	dir     string
 	address string
 	flags   []string // of `hacek serve`, beside the usual ones
+	env     []string // of the same
 	hub     *running
 }
 
@@ -26,7 +27,7 @@ func (s *session) start() {
 	s.t.Helper()
 	cmd := exec.Command(program, append([]string{"serve", "--listen", s.address, "--allow-private", "127.0.0.0/8"}, s.flags...)...)
 	cmd.Dir = s.dir
-	cmd.Env = []string{"HACEK_API_KEY=" + adminKey, "HOME=" + s.dir}
+	cmd.Env = append([]string{"HACEK_API_KEY=" + adminKey, "HOME=" + s.dir}, s.env...)
 	h, base, err := launch(cmd, filepath.Join(s.dir, "hub.out"), filepath.Join(s.dir, "hub.err"))
 	if err != nil {
 		s.t.Fatal(err)
