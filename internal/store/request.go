@@ -165,13 +165,14 @@ func (tx *Tx) AddRequests(ctx context.Context, requests []hub.InRequest) error {
 	return nil
 }
 
-// TrimRequests keeps the newest requests of an outcome: at most so many rows, at most so many bytes of bodies and
-// headers, and none from before a moment.
+// TrimRequests keeps the newest of the requests that nobody has proved: at most so many rows, at most so many bytes of
+// bodies and headers, and none from before a moment. Those that were verified are not touched: strangers cannot push
+// them out.
 func (tx *Tx) TrimRequests(ctx context.Context, source int64, outcome string, rows int, size int64, before time.Time) error {
 	const newest = `
 		SELECT no, at, coalesce(length(body), 0) + length(headers)
 		FROM request
-		WHERE source_no = $1 AND outcome = $2
+		WHERE source_no = $1 AND outcome = $2 AND verified = 0
 		ORDER BY no DESC`
 	type kept struct{ no, at, size int64 }
 	all, err := collect(ctx, tx, "requests", func(row rower) (k kept, err error) {
@@ -187,13 +188,39 @@ func (tx *Tx) TrimRequests(ctx context.Context, source int64, outcome string, ro
 		}
 		const drop = `
 			DELETE FROM request
-			WHERE source_no = $1 AND outcome = $2 AND no <= $3`
+			WHERE source_no = $1 AND outcome = $2 AND verified = 0 AND no <= $3`
 		if _, err := tx.ExecContext(ctx, drop, source, outcome, k.no); err != nil {
 			return fmt.Errorf("trim requests: %w", err)
 		}
 		return nil
 	}
 	return nil
+}
+
+// retainRequests deletes a chunk of each source's requests from before a moment.
+func (tx *Tx) retainRequests(ctx context.Context, before time.Time) (int, error) {
+	sources, err := collect(ctx, tx, "sources", scanNo, `SELECT no FROM object WHERE kind = 'source'`)
+	if err != nil {
+		return 0, err
+	}
+	const some = `
+		DELETE FROM request
+		WHERE source_no = $1 AND no <= (
+			SELECT max(no)
+			FROM (SELECT no FROM request WHERE source_no = $1 AND no < $2 ORDER BY no LIMIT 500) AS first)`
+	deleted := 0
+	for _, source := range sources {
+		r, err := tx.ExecContext(ctx, some, source, before.UnixMilli()<<12)
+		if err != nil {
+			return 0, fmt.Errorf("delete old requests: %w", err)
+		}
+		n, err := r.RowsAffected()
+		if err != nil {
+			return 0, err
+		}
+		deleted += int(n)
+	}
+	return deleted, nil
 }
 
 // SettleRequest writes what became of a request that is kept: its outcome, reason and events.

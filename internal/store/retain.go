@@ -32,7 +32,11 @@ func (s *Store) Retain(ctx context.Context, before time.Time) (int, error) {
 			return fmt.Errorf("delete old Idempotency-Keys: %w", err)
 		}
 		gone, err := r.RowsAffected()
-		n += int(gone)
+		if err != nil {
+			return err
+		}
+		requests, err := tx.retainRequests(ctx, before)
+		n += int(gone) + requests
 		return err
 	})
 	return n, err

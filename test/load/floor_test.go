@@ -23,7 +23,8 @@ func TestGeneratorFloorAndReceiverAgree(t *testing.T) {
 			relay := httptest.NewServer(&relay{to: address, fan: fan, client: &http.Client{}})
 			defer relay.Close()
 
-			g := &generator{address: strings.TrimPrefix(relay.URL, "http://"), types: 100, bits: newBitmap()}
+			g := &generator{address: strings.TrimPrefix(relay.URL, "http://"), types: 100, wanted: 202, bits: newBitmap()}
+			g.outgoing = func() outgoing { return newRequest(g.address, "none") }
 			ticks := make(chan int64, 50)
 			for range cap(ticks) {
 				ticks <- time.Now().UnixNano()

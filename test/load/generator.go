@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -22,6 +23,8 @@ type generated struct {
 	Issued, Accepted, Refused, Failed int64
 	Complaint                         string   // the first refusal or failure
 	Sample                            []string // ids of accepted events, taken at random
+	Counted                           int64    // accepted after the warm-up
+	P50, P99, Max                     float64  // nanoseconds to the answer, of those; where they are wanted
 }
 
 // sampled is how many ids each connection keeps.
@@ -30,23 +33,34 @@ const sampled = 16
 // generator is the process that publishes: raw connections kept open, requests built once, so that it takes little of the
 // processors it shares with the hub. It is the same for the floor and the hub.
 type generator struct {
-	address, key, receiver string
-	types                  int
-	window                 int64 // deliveries that may be outstanding; 0: no limit
-	fan                    int64
+	address, receiver string
+	outgoing          func() outgoing // of one connection
+	wanted            int             // status of an answer that accepts
+	types             int
+	window            int64 // deliveries that may be outstanding; 0: no limit
+	fan               int64
+	most              int64 // requests in all; 0: any number
+	timed             bool  // keep how long answers took
+	from              time.Time
 
 	issued, accepted, refused, failed, received atomic.Int64
 	bits                                        bitmap
 	mu                                          sync.Mutex
 	complaint                                   string
 	sample                                      []string
+	latencies                                   []int64 // of answers from the moment from on
+}
+
+// outgoing writes the nth request; it is valid until the next.
+type outgoing interface {
+	next(n int64, eventType int, sent int64) []byte
 }
 
 func generate(args []string) error {
-	g := &generator{bits: newBitmap()}
+	g := &generator{bits: newBitmap(), wanted: 202}
 	flags := flag.NewFlagSet("generator", flag.ExitOnError)
 	flags.StringVar(&g.address, "to", "", "")
-	flags.StringVar(&g.key, "key", "none", "")
+	key := flags.String("key", "none", "")
 	flags.StringVar(&g.receiver, "receiver", "", "")
 	flags.IntVar(&g.types, "types", 100, "")
 	flags.Int64Var(&g.window, "window", 0, "")
@@ -55,7 +69,15 @@ func generate(args []string) error {
 	rate := flags.Float64("rate", 0, "")
 	seconds := flags.Float64("seconds", 25, "")
 	acceptedFile := flags.String("accepted", "", "")
+	secret := flags.String("sign", "", "") // send notices to the sources, signed with this
+	flags.IntVar(&g.wanted, "wanted", 202, "")
+	flags.Int64Var(&g.most, "most", 0, "")
+	warmup := flags.Float64("warmup", 0, "")
 	flags.Parse(args)
+	g.outgoing = func() outgoing { return newRequest(g.address, *key) }
+	if *secret != "" {
+		g.outgoing, g.timed = func() outgoing { return newNotices(g.address, *secret) }, true
+	}
 
 	done := make(chan struct{})
 	var ticks <-chan int64
@@ -63,6 +85,7 @@ func generate(args []string) error {
 		ticks = openLoop(*rate, done)
 	}
 	rig.Greet("")
+	g.from = time.Now().Add(duration(*warmup))
 	time.AfterFunc(time.Duration(*seconds*float64(time.Second)), func() { close(done) })
 	if g.window > 0 {
 		go g.watchReceiver(done)
@@ -72,6 +95,9 @@ func generate(args []string) error {
 		all.Go(func() { g.publish(done, ticks) })
 	}
 	all.Wait()
+	if *acceptedFile == "" {
+		*acceptedFile = os.DevNull
+	}
 	if err := os.WriteFile(*acceptedFile, g.bits.bytes(g.issued.Load()), 0o600); err != nil {
 		return err
 	}
@@ -82,6 +108,10 @@ func generate(args []string) error {
 		Failed:    g.failed.Load(),
 		Complaint: g.complaint,
 		Sample:    g.sample,
+		Counted:   int64(len(g.latencies)),
+		P50:       known(percentile(g.latencies, 50)),
+		P99:       known(percentile(g.latencies, 99)),
+		Max:       known(percentile(g.latencies, 100)),
 	})
 }
 
@@ -120,11 +150,13 @@ func (g *generator) watchReceiver(done <-chan struct{}) {
 
 // publish is one connection: one request after the other until done.
 func (g *generator) publish(done <-chan struct{}, ticks <-chan int64) {
-	request := newRequest(g.address, g.key)
+	request := g.outgoing()
 	kept := reservoir{size: sampled}
+	var latencies []int64
 	defer func() {
 		g.mu.Lock()
 		g.sample = append(g.sample, kept.ids...)
+		g.latencies = append(g.latencies, latencies...)
 		g.mu.Unlock()
 	}()
 	var connection net.Conn
@@ -159,7 +191,14 @@ func (g *generator) publish(done <-chan struct{}, ticks <-chan int64) {
 			defer dialled.Close()
 		}
 		n := g.issued.Add(1) - 1
-		status := 0
+		if g.most > 0 && n >= g.most {
+			g.issued.Add(-1)
+			return
+		}
+		status, began := 0, time.Now()
+		if ticks != nil { // what waited for a free connection waited
+			began = time.Unix(0, sent)
+		}
 		connection.SetDeadline(time.Now().Add(20 * time.Second))
 		_, err := connection.Write(request.next(n, int(n%int64(g.types)), sent))
 		if err == nil {
@@ -170,14 +209,25 @@ func (g *generator) publish(done <-chan struct{}, ticks <-chan int64) {
 			g.complain(&g.failed, err.Error())
 			connection.Close()
 			connection = nil
-		case status == 202:
+		case status == g.wanted:
 			g.accepted.Add(1)
 			g.bits.set(n)
+			if now := time.Now(); g.timed && now.After(g.from) {
+				latencies = append(latencies, int64(now.Sub(began)))
+			}
 			kept.offer(body)
 		default:
 			g.complain(&g.refused, fmt.Sprintf("%d %.300s", status, body))
 		}
 	}
+}
+
+// known is n, and 0 for what JSON has no word for.
+func known(n float64) float64 {
+	if math.IsNaN(n) {
+		return 0
+	}
+	return n
 }
 
 func (g *generator) complain(counter *atomic.Int64, complaint string) {

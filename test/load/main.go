@@ -47,14 +47,14 @@ func run() error {
 	flag.IntVar(&b.runs, "runs", 5, "runs of each kind; medians are printed")
 	connections := flag.String("connections", "128,32", "publishing connections")
 	flag.StringVar(&b.only, "only", "", "only the kinds of run whose name contains this `word`")
-	quick := flag.Bool("quick", false, "one run of 3 s each: shows that it works, not how fast it is")
-	mode := flag.String("mode", "throughput", "throughput, backlog or isolation")
+	flag.BoolVar(&b.quick, "quick", false, "one run of 3 s each: shows that it works, not how fast it is")
+	mode := flag.String("mode", "throughput", "throughput, backlog, isolation or receiving")
 	flag.IntVar(&b.waiting, "waiting", 0, "deliveries waiting in -mode backlog (1,000,000) and at the dead endpoint in -mode isolation (100,000)")
 	flag.IntVar(&b.endpoints, "endpoints", 1000, "endpoints in -mode backlog")
 	flag.Parse()
 
 	b.seconds, b.warmup = duration(*seconds), duration(*warmup)
-	if *quick {
+	if b.quick {
 		b.runs, b.seconds, b.warmup = 1, 3*time.Second, time.Second
 	}
 	for text := range strings.SplitSeq(*connections, ",") {
@@ -68,9 +68,10 @@ func run() error {
 		"throughput": b.throughput,
 		"backlog":    b.backlog,
 		"isolation":  b.isolation,
+		"receiving":  b.incoming,
 	}[*mode]
 	if !known {
-		return fmt.Errorf("-mode %s: want throughput, backlog or isolation", *mode)
+		return fmt.Errorf("-mode %s: want throughput, backlog, isolation or receiving", *mode)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -91,6 +92,7 @@ type bench struct {
 	runs, waiting, endpoints    int
 	seconds, warmup             time.Duration
 	connections                 []int
+	quick                       bool
 }
 
 // prepare refuses what would make the figures meaningless, and prints what they depend on.

@@ -83,6 +83,17 @@ func (d *Database) Commits(ctx context.Context) int64 {
 	return n
 }
 
+// Size is what the database holds, in bytes.
+func (d *Database) Size(ctx context.Context) (n int64, err error) {
+	connection, err := pgx.Connect(ctx, d.DSN)
+	if err != nil {
+		return 0, fmt.Errorf("size of the database: %w", err)
+	}
+	defer connection.Close(ctx)
+	err = connection.QueryRow(ctx, `SELECT pg_database_size(current_database())`).Scan(&n)
+	return n, err
+}
+
 // Drop removes the database, whoever is still connected.
 func (d *Database) Drop(ctx context.Context) error {
 	connection, err := pgx.Connect(ctx, d.admin)

@@ -4,7 +4,9 @@ package rig
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -132,11 +134,11 @@ var memoryFileSystems = map[int64]string{0x01021994: "tmpfs", 0x858458f6: "ramfs
 
 // Disk describes the file system a directory lies on; a file system in memory is refused.
 func Disk(dir string) (string, error) {
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err != nil {
+	var found syscall.Statfs_t
+	if err := syscall.Statfs(dir, &found); err != nil {
 		return "", fmt.Errorf("file system of %s: %w", dir, err)
 	}
-	if name, found := memoryFileSystems[int64(fs.Type)]; found {
+	if name, memory := memoryFileSystems[int64(found.Type)]; memory {
 		return "", fmt.Errorf("%s is on %s, where durability costs nothing: give -data DIR on a real disk", dir, name)
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
@@ -188,4 +190,23 @@ func Fsyncs(dir string) (float64, error) {
 		n++
 	}
 	return float64(n) / time.Since(start).Seconds(), nil
+}
+
+// SizeOf is what all files below a directory hold, in bytes.
+func SizeOf(dir string) (int64, error) {
+	var sum int64
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) { // it went while we looked
+			return nil
+		}
+		if err == nil {
+			sum += info.Size()
+		}
+		return err
+	})
+	return sum, err
 }

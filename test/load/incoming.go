@@ -1,0 +1,365 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"hacek/test/load/rig"
+)
+
+// A flood of badly signed requests, and how many of them a run brings.
+const (
+	floodRate  = 2000
+	floodSize  = 100_000
+	floodQuick = 10_000
+	floodCap   = 2 * 50 << 20 // what two sources may keep of strangers' requests, in bytes
+)
+
+// inKind is one kind of run of -mode receiving.
+type inKind struct {
+	name    string
+	rate    float64 // rightly signed requests a second, spaced at random; 0: each connection as fast as it is answered
+	flood   bool    // badly signed ones beside them
+	targets int     // endpoints that take every event
+}
+
+func (b *bench) inKinds() []inKind {
+	var kinds []inKind
+	for targets, suffix := range []string{"", ", one endpoint"} {
+		for _, k := range []inKind{
+			{name: "200 requests/s", rate: 200},
+			{name: "1000 requests/s", rate: 1000},
+			{name: "1000 requests/s in a flood", rate: 1000, flood: true},
+			{name: "32 connections"},
+		} {
+			if k.name += suffix; strings.Contains(k.name, b.only) {
+				k.targets = targets
+				kinds = append(kinds, k)
+			}
+		}
+	}
+	return kinds
+}
+
+// inFigures are what one run showed. Times are milliseconds from the moment a request was due to its answer.
+type inFigures struct {
+	rate, p50, p99, max float64
+	cpu                 float64 // microseconds of the hub's processor time for each request, bad ones counted too
+	refused             float64 // badly signed requests a second
+	peak                int64   // bytes of RssAnon
+	invalid             string
+}
+
+// incoming measures the way from a provider's request to the 2xx that says it is durable.
+func (b *bench) incoming(ctx context.Context) error {
+	systems := []string{onSQLite}
+	if b.postgres != "" {
+		systems = append(systems, onPostgres)
+	}
+	all, invalid := map[string]map[string][]inFigures{}, 0
+	for run := range b.runs {
+		for _, k := range b.inKinds() {
+			for _, system := range systems {
+				f, err := b.measureIncoming(ctx, system, k)
+				if err != nil {
+					return fmt.Errorf("run %d, %s, %s: %w", run+1, k.name, system, err)
+				}
+				fmt.Printf("run %d  %-40s  %-10s  %6.0f/s  p50 %6.2f ms  p99 %6.2f ms  max %6.1f ms  %5.0f us  %4.0f MiB",
+					run+1, k.name, system, f.rate, f.p50, f.p99, f.max, f.cpu, float64(f.peak)/(1<<20))
+				if k.flood {
+					fmt.Printf("  beside %.0f/s badly signed", f.refused)
+				}
+				if f.invalid != "" {
+					fmt.Printf("  INVALID: %s\n", f.invalid)
+					invalid++
+					continue
+				}
+				fmt.Println()
+				if all[k.name] == nil {
+					all[k.name] = map[string][]inFigures{}
+				}
+				all[k.name][system] = append(all[k.name][system], f)
+			}
+		}
+	}
+	b.printIncoming(systems, all)
+	for _, system := range systems {
+		if err := b.floodAlone(ctx, system); err != nil {
+			return fmt.Errorf("flood, %s: %w", system, err)
+		}
+	}
+	if invalid > 0 {
+		return fmt.Errorf("%d runs are invalid and were left out", invalid)
+	}
+	return nil
+}
+
+// startSources starts a hub with the sources and as many endpoints for all their events.
+func (b *bench) startSources(ctx context.Context, system, receiver string, targets int) (*subject, error) {
+	s, err := b.startHub(ctx, system)
+	if err != nil {
+		return nil, err
+	}
+	for _, of := range sources {
+		err := s.api.Do(ctx, "POST", "/v1/sources", rig.Object{
+			"name": of.name, "path": of.name, "preset": of.name,
+			"verify": rig.Object{"scheme": of.name, "secrets": []string{rightSecret}},
+		}, nil)
+		if err != nil {
+			s.stop(ctx)
+			return nil, fmt.Errorf("create source %s: %w", of.name, err)
+		}
+	}
+	for n := range targets {
+		endpoint := rig.Object{"name": fmt.Sprintf("bench endpoint %d", n), "request": rig.Object{"url": fmt.Sprintf("http://%s/r/%d", receiver, n)},
+			"limits": rig.Object{"concurrency": 64}}
+		if _, err := s.api.CreateEndpoint(ctx, endpoint); err != nil {
+			s.stop(ctx)
+			return nil, fmt.Errorf("create endpoint %d: %w", n, err)
+		}
+	}
+	return s, nil
+}
+
+func (b *bench) measureIncoming(ctx context.Context, system string, k inKind) (f inFigures, err error) {
+	receiver, err := rig.StartRole("receiver")
+	if err != nil {
+		return f, err
+	}
+	defer receiver.Stop(nil)
+	s, err := b.startSources(ctx, system, receiver.Greeting, k.targets)
+	if err != nil {
+		return f, err
+	}
+	defer func() {
+		if stopped := s.stop(ctx); err == nil {
+			err = stopped
+		}
+	}()
+	length := strconv.FormatFloat((b.warmup + b.seconds).Seconds(), 'f', 3, 64)
+	warmup := strconv.FormatFloat(b.warmup.Seconds(), 'f', 3, 64)
+	acceptedFile := filepath.Join(b.dir, "accepted")
+	stopMemory := make(chan struct{})
+	peak := rig.PeakMemory(s.pid, stopMemory)
+	var flood *rig.Role
+	if k.flood {
+		flood, err = rig.StartRole("generator", "-to", s.address, "-sign", wrongSecret, "-wanted", "401", "-connections", "32",
+			"-rate", fmt.Sprint(floodRate), "-seconds", length, "-warmup", warmup)
+		if err != nil {
+			return f, err
+		}
+	}
+	began, cpuBefore := time.Now(), s.cpu()
+	right, err := rig.StartRole("generator", "-to", s.address, "-sign", rightSecret, "-wanted", "200", "-connections", "32",
+		"-rate", fmt.Sprint(k.rate), "-seconds", length, "-warmup", warmup, "-accepted", acceptedFile)
+	if err != nil {
+		return f, err
+	}
+	if err := wait(ctx, b.warmup+b.seconds-50*time.Millisecond); err != nil { // just before the generators end
+		return f, err
+	}
+	cpu, took := s.cpu()-cpuBefore, time.Since(began)
+	var good, bad generated
+	if err := right.Report(&good); err != nil {
+		return f, err
+	}
+	if flood != nil {
+		if err := flood.Report(&bad); err != nil {
+			return f, err
+		}
+		f.refused = float64(bad.Counted) / b.seconds.Seconds()
+	}
+	close(stopMemory)
+	f.peak = <-peak
+	f.rate = float64(good.Counted) / b.seconds.Seconds()
+	f.p50, f.p99, f.max = good.P50/1e6, good.P99/1e6, good.Max/1e6
+	handled := float64(good.Accepted+bad.Accepted) * min(1, took.Seconds()/(b.warmup+b.seconds).Seconds())
+	f.cpu = float64(cpu.Microseconds()) / handled
+	accepted, err := os.ReadFile(acceptedFile)
+	if err != nil {
+		return f, err
+	}
+	f.invalid, err = s.invalidIncoming(ctx, receiver.Greeting, k, good, bad, accepted)
+	return f, err
+}
+
+// invalidIncoming says why a run does not count: something failed, was counted otherwise, or was not delivered.
+func (s *subject) invalidIncoming(ctx context.Context, receiver string, k inKind, good, bad generated, accepted []byte) (string, error) {
+	for what, g := range map[string]generated{"rightly": good, "badly": bad} {
+		if g.Refused+g.Failed > 0 {
+			return fmt.Sprintf("of %d %s signed requests %d were answered otherwise and %d failed: %s", g.Issued, what, g.Refused, g.Failed, g.Complaint), nil
+		}
+	}
+	if good.Accepted == 0 {
+		return "nothing was accepted", nil
+	}
+	want := map[string]int64{"accepted": good.Accepted, "quarantined": bad.Accepted}
+	for deadline := time.Now().Add(grace); ; {
+		counts, err := s.counts(ctx)
+		if err != nil {
+			return "", err
+		}
+		if counts["accepted"] == want["accepted"] && counts["quarantined"] == want["quarantined"] && counts["duplicate"] == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Sprintf("the sources counted %v, want %v", counts, want), nil
+		}
+		if err := wait(ctx, 50*time.Millisecond); err != nil {
+			return "", err
+		}
+	}
+	if k.targets == 0 {
+		return "", nil
+	}
+	// Requests may come faster than one endpoint takes events: as long as it goes on, nothing is missing.
+	missing, least, moved := int64(-1), int64(math.MaxInt64), time.Now()
+	for missing != 0 {
+		if err := ask(receiver, "missing", accepted, &missing); err != nil {
+			return "", err
+		}
+		if missing < least {
+			least, moved = missing, time.Now()
+		}
+		if time.Since(moved) > grace {
+			return fmt.Sprintf("%d events of %d were not delivered", missing, good.Accepted), nil
+		}
+		if err := wait(ctx, 50*time.Millisecond); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// counts are the requests of all sources by what became of them.
+func (s *subject) counts(ctx context.Context) (map[string]int64, error) {
+	sum := map[string]int64{}
+	for _, of := range sources {
+		var read struct{ Counts map[string]int64 }
+		if err := s.api.Do(ctx, "GET", "/v1/sources/"+of.name, nil, &read); err != nil {
+			return nil, err
+		}
+		for outcome, n := range read.Counts {
+			sum[outcome] += n
+		}
+	}
+	return sum, nil
+}
+
+// floodAlone sends nothing but badly signed requests, as fast as they are refused, and shows what is left of them.
+func (b *bench) floodAlone(ctx context.Context, system string) (err error) {
+	s, err := b.startSources(ctx, system, "", 0)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if stopped := s.stop(ctx); err == nil {
+			err = stopped
+		}
+	}()
+	size := floodSize
+	if b.quick {
+		size = floodQuick
+	}
+	before, err := s.stored(ctx)
+	if err != nil {
+		return err
+	}
+	stopMemory := make(chan struct{})
+	peak := rig.PeakMemory(s.pid, stopMemory)
+	began := time.Now()
+	flood, err := rig.StartRole("generator", "-to", s.address, "-sign", wrongSecret, "-wanted", "401", "-connections", "32",
+		"-most", strconv.Itoa(size), "-seconds", "600")
+	if err != nil {
+		return err
+	}
+	var bad generated
+	if err := flood.Report(&bad); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	why, err := s.invalidIncoming(ctx, "", inKind{}, generated{Accepted: 1}, bad, nil)
+	if err != nil {
+		return err
+	}
+	close(stopMemory)
+	after, err := s.stored(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%-10s  %d badly signed requests: %.0f/s refused, the data grew by %s MiB (at most %d), peak RssAnon %s MiB\n",
+		system, bad.Accepted, float64(bad.Accepted)/took.Seconds(), number(float64(after-before)/(1<<20)), floodCap>>20, number(float64(<-peak)/(1<<20)))
+	switch {
+	case why != "":
+		return fmt.Errorf("%s", why)
+	case after-before > floodCap:
+		return fmt.Errorf("strangers filled %d MiB of the disk, more than the %d that their requests may take", (after-before)>>20, floodCap>>20)
+	}
+	return nil
+}
+
+// stored is the size of everything the subject has stored, in bytes.
+func (s *subject) stored(ctx context.Context) (int64, error) {
+	if s.database != nil {
+		return s.database.Size(ctx)
+	}
+	return rig.SizeOf(s.hub.Data)
+}
+
+func (b *bench) printIncoming(systems []string, all map[string]map[string][]inFigures) {
+	middle := func(kind, system string, of func(inFigures) float64) float64 {
+		var values []float64
+		for _, f := range all[kind][system] {
+			values = append(values, of(f))
+		}
+		return median(values)
+	}
+	fmt.Printf("\nmedians of %d runs of %s\n\n", b.runs, b.seconds)
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(out, "kind of run\ton\trequests/s\tp50\tp99\tmax\tCPU per request\tpeak RssAnon\tgoal\t\t")
+	for _, k := range b.inKinds() {
+		for _, system := range systems {
+			rate := middle(k.name, system, func(f inFigures) float64 { return f.rate })
+			p99 := middle(k.name, system, func(f inFigures) float64 { return f.p99 })
+			what, reached := k.goal(system, rate, p99, middle("1000 requests/s", system, func(f inFigures) float64 { return f.p99 }))
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s ms\t%s ms\t%s ms\t%s us\t%s MiB\t%s\t%s\t\n", k.name, system, number(rate),
+				number(middle(k.name, system, func(f inFigures) float64 { return f.p50 })), number(p99),
+				number(middle(k.name, system, func(f inFigures) float64 { return f.max })),
+				number(middle(k.name, system, func(f inFigures) float64 { return f.cpu })),
+				number(middle(k.name, system, func(f inFigures) float64 { return float64(f.peak) / (1 << 20) })), what, reached)
+		}
+	}
+	out.Flush()
+	fmt.Println()
+}
+
+// goal is what a kind of run is to reach, and whether it did.
+func (k inKind) goal(system string, rate, p99, calm float64) (what, reached string) {
+	verdict := func(held bool) string {
+		switch {
+		case math.IsNaN(rate):
+			return "not measured"
+		case held:
+			return "reached"
+		}
+		return "BELOW"
+	}
+	switch {
+	case k.flood && !math.IsNaN(p99/calm):
+		return number(p99/calm) + " times the p99 without it", ""
+	case k.rate == 200 && system == onSQLite:
+		return "p99 under 20 ms", verdict(p99 < 20)
+	case k.rate == 1000 && !k.flood:
+		return "1000/s held", verdict(rate >= 0.98*k.rate) // the moments are drawn at random
+	}
+	return "", ""
+}
