@@ -85,7 +85,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{hub.Errorf(hub.Invalid, "%v", err).WithHint("%s --help lists the flags", cmd.CommandPath())}
 	})
-	root.AddCommand(a.serve(), a.demo(), a.send(), a.listen(), a.status(), a.migrate(), a.version())
+	root.AddCommand(a.serve(), a.demo(), a.send(), a.listen(), a.trigger(), a.verify(), a.status(), a.migrate(), a.version())
 	return root
 }
 

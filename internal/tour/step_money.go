@@ -63,6 +63,9 @@ func (t *Tour) playMoney(ctx context.Context, m *Money) error {
 // ordinaryDay: orders, three changes within a second, a cancellation, a bulk action, customers, stock, repeats.
 func (t *Tour) ordinaryDay(ctx context.Context, m *Money) error {
 	day(m.Shop)
+	if err := threeTimes(ctx, m.Shop, m.Shop.Codes()[0]); err != nil {
+		return err
+	}
 	if err := m.settled(ctx); err != nil {
 		return err
 	}
@@ -92,12 +95,6 @@ func day(s *Shop) {
 			s.Tell("customer:update", guid, s.Now())
 		}
 	}
-	// Three changes within one second: their notices are equal to the last letter.
-	second := s.Now().Truncate(time.Second)
-	for _, status := range []Status{statusProcessed, statusDone, statusShipped} {
-		s.Revise(codes[0], second, status)
-		s.Tell("order:update", codes[0], second)
-	}
 	s.Revise(codes[1], s.Now(), statusCancelled)
 	s.Tell("order:update", codes[1], s.Now())
 	for i, level := range []int{20, 18, 17} {
@@ -111,6 +108,22 @@ func day(s *Shop) {
 	}
 	s.TellMany("order:massUpdate", codes[2:5], s.Now())
 	s.Repeat(12)
+}
+
+// threeTimes changes an order three times within one second. The notices are equal to the last letter, and the hub has worked on
+// the earlier one when the next comes.
+func threeTimes(ctx context.Context, s *Shop, code string) error {
+	second := s.Now().Truncate(time.Second).Add(time.Second)
+	for i, status := range []Status{statusProcessed, statusDone, statusShipped} {
+		select {
+		case <-time.After(time.Until(second) + time.Duration(i)*300*time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		s.Revise(code, second, status)
+		s.Tell("order:update", code, second)
+	}
+	return nil
 }
 
 // settled waits until the hub has nothing left to do.

@@ -14,7 +14,7 @@ type webhookView struct {
 	Badge                 Badge
 	Since                 string // who put it into its state, when and why; "" while it is simply active
 	Why                   string
-	Active                bool
+	Active, Off           bool
 	Waiting               int64
 	Oldest                time.Time
 	Spark                 Spark
@@ -61,7 +61,7 @@ func (v *visit) webhook(refusal error) (webhookView, error) {
 	e := &t.Endpoint
 	page := webhookView{
 		ID: t.ID.Text(hub.EndpointPrefix), Name: t.Name, Method: methodOf(e), URL: e.Request.URL, Badge: v.targetBadge(&t),
-		Active: t.State == hub.Active, Version: t.Version, MayPause: v.may(hub.Operator), MayEdit: v.may(hub.Editor), Settings: v.settingsOf(e),
+		Active: t.State == hub.Active, Off: t.State == hub.Off, Version: t.Version, MayPause: v.may(hub.Operator), MayEdit: v.may(hub.Editor), Settings: v.settingsOf(e),
 	}
 	if page.Waiting, page.Oldest, err = v.Store.Waiting(v.ctx(), t.No); err != nil {
 		return page, err

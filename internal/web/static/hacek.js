@@ -1,1 +1,22 @@
+// The console's own script. Every page works without it.
+// "/" goes to the search box, data-copy copies a field, data-zone tells the browser's time zone, and a menu closes
+// when one clicks beside it.
+addEventListener("keydown", (event) => {
+  if (event.key === "/" && !event.target.closest("input, textarea, select")) {
+    event.preventDefault();
+    document.querySelector(".search input")?.focus();
+  }
+  if (event.key === "Escape") closeMenus();
+});
+addEventListener("click", (event) => {
+  closeMenus(event.target.closest("details.pop"));
+  const from = event.target.closest("[data-copy]");
+  if (from) navigator.clipboard?.writeText(document.getElementById(from.dataset.copy).value);
+});
+for (const field of document.querySelectorAll("[data-zone]")) {
+  field.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+}
 
+function closeMenus(but) {
+  for (const menu of document.querySelectorAll("details.pop[open]")) if (menu !== but) menu.open = false;
+}

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"hacek/internal/auth"
+	"hacek/internal/hub"
+	"hacek/internal/store"
+	"hacek/internal/web"
+)
+
+// console is the pages, and what keeps them up to date.
+type console struct {
+	first  auth.FirstLink
+	live   web.Live
+	tally  web.Tally
+	handle http.Handler
+}
+
+// buildConsole assembles the pages. It comes when everything they show is built.
+func (h *house) buildConsole(c Config, o Options) {
+	h.console.tally = web.Tally{Store: h.store, Log: o.Log, Now: time.Now}
+	pages := &web.Console{
+		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: h.store, Log: o.Log, Now: time.Now,
+		Version: o.Version, PublicURL: h.publicURL(c), First: &h.console.first, Live: &h.console.live, Tally: &h.console.tally,
+	}
+	h.console.handle = pages.Handler()
+	h.listeners.Handlers[hub.ServesConsole] = h.console.handle
+}
+
+// recorded passes outcomes on to whoever shows them.
+func (c *console) recorded(outcomes []*store.Outcome) {
+	c.tally.Recorded(outcomes)
+	c.live.Recorded(outcomes)
+}
+
+// apiPaths are the first words of the paths that programs call; everything else is a page.
+var apiPaths = [...]string{"v1", "healthz", "readyz", "metrics", "openapi.json"}
+
+// apiOrPages is the first listener's answer to everything but /in/.
+func (h *house) apiOrPages() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		for _, word := range apiPaths {
+			if first == word {
+				h.api.ServeHTTP(w, r)
+				return
+			}
+		}
+		h.console.handle.ServeHTTP(w, r)
+	})
+}
+
+// firstLink gives the caller of Run the address at which the first administrator is made, while there is none.
+func (h *house) firstLink(ctx context.Context, o Options, base string) error {
+	if o.FirstLink == nil {
+		return nil
+	}
+	some, err := h.auth.HasAdministrator(ctx)
+	if err != nil || some {
+		return err
+	}
+	o.FirstLink(base + "/first/" + h.console.first.New(time.Now()).Reveal())
+	return nil
+}
