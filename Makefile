@@ -2,18 +2,27 @@
 PG := scripts/postgres.sh
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help build run test lint bench proof rows
+.PHONY: help assets build run test lint bench proof rows
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
+assets: ## what pages load beside our own style sheet, from npm (internal/web/assets)
+	cd internal/web/assets && npm ci --no-audit --no-fund --ignore-scripts && npm run --silent build
+
+# A program without the assets works; its pages do not refresh by themselves. So npm is used where it is.
+internal/web/static/dist/console.js: internal/web/assets/package-lock.json internal/web/assets/console.js internal/web/assets/build.js
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory assets; else echo "npm is missing: built without internal/web/static/dist" >&2; fi
+
 build: ## one static binary: bin/hacek
 	CGO_ENABLED=0 go build -trimpath -o bin/hacek ./cmd/hacek
 
-run: build ## the five-minute tour
+run: internal/web/static/dist/console.js build ## the five-minute tour
 	bin/hacek demo
 
 test: ## format, vet and every test, with the race detector, on SQLite and PostgreSQL
+	@[ "$${CI-}" != true ] || scripts/install.sh
+	@$(MAKE) --no-print-directory internal/web/static/dist/console.js
 	scripts/test.sh
 
 lint: ## gofmt, go vet and golangci-lint (installed into bin/ when missing)

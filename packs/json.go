@@ -101,3 +101,12 @@ func writeString(b *bytes.Buffer, s string) {
 	}
 	b.Truncate(b.Len() - 1) // Encode ends with a line feed
 }
+
+// plainJSON writes a Go value, < > and & as they are.
+func plainJSON(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
+}

@@ -35,8 +35,9 @@ type Pack struct {
 	Notes     []string                     `json:"notes,omitempty"`
 	Groups    map[string]map[string]string `json:"groups"` // labels of the objects in Type.Group
 	Types     []Type                       `json:"types"`
-	Targets   []Target                     `json:"targets,omitempty"`
-	Sources   []Source                     `json:"sources,omitempty"`
+	Targets   []Preset                     `json:"targets,omitempty"`   // endpoints
+	Sources   []Preset                     `json:"sources,omitempty"`   // beside those of the providers
+	Pipelines []Preset                     `json:"pipelines,omitempty"` // ready pipelines
 }
 
 // Type is one kind of event.
@@ -65,20 +66,6 @@ type Field struct {
 	Title       map[string]string `json:"title"`
 	Description string            `json:"description"`
 	Example     any               `json:"example,omitempty"` // string, bool, nil or json.Number
-}
-
-// Target is a preset for an endpoint: Settings is a part of the endpoint as the API takes it.
-type Target struct {
-	Name     string            `json:"name"`
-	Title    map[string]string `json:"title"`
-	Settings json.RawMessage   `json:"settings"`
-}
-
-// Source is a preset for a source: Settings is a part of the source as the API takes it.
-type Source struct {
-	Name     string            `json:"name"`
-	Title    map[string]string `json:"title"`
-	Settings json.RawMessage   `json:"settings"`
 }
 
 // AsSent is the body as the system itself sends it.

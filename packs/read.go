@@ -17,17 +17,20 @@ type titles = map[string]string
 
 // packFile is pack.yaml as people write it. Unknown keys are refused, so that a typing error shows.
 type packFile struct {
-	Name        string            `yaml:"name"`
-	Format      int               `yaml:"format"`
-	Title       titles            `yaml:"title"`
-	Vendor      string            `yaml:"vendor"`
-	Direction   string            `yaml:"direction"`
-	Notes       []string          `yaml:"notes"`
-	Groups      map[string]titles `yaml:"groups"`
-	FieldTitles map[string]titles `yaml:"field_titles"`
-	Types       []typeFile        `yaml:"types"`
-	Targets     []presetFile      `yaml:"targets"`
-	Sources     []presetFile      `yaml:"sources"`
+	Name        string                  `yaml:"name"`
+	Format      int                     `yaml:"format"`
+	Title       titles                  `yaml:"title"`
+	Vendor      string                  `yaml:"vendor"`
+	Direction   string                  `yaml:"direction"`
+	Notes       []string                `yaml:"notes"`
+	Groups      map[string]titles       `yaml:"groups"`
+	FieldTitles map[string]titles       `yaml:"field_titles"`
+	Types       []typeFile              `yaml:"types"`
+	Targets     []presetFile            `yaml:"targets"`
+	Sources     []presetFile            `yaml:"sources"`
+	Pipelines   []presetFile            `yaml:"pipelines"`
+	Tables      []tableFile             `yaml:"tables"`
+	Variables   map[string]variableFile `yaml:"variables"`
 }
 
 type typeFile struct {
@@ -55,16 +58,11 @@ type fieldFile struct {
 	Example     yaml.Node `yaml:"example"`
 }
 
-type presetFile struct {
-	Name     string    `yaml:"name"`
-	Title    titles    `yaml:"title"`
-	Settings yaml.Node `yaml:"settings"`
-}
-
 // wordsFile is words.yaml: what several packs say in the same words.
 type wordsFile struct {
-	Groups map[string]titles `yaml:"groups"`
-	Fields map[string]titles `yaml:"fields"`
+	Groups    map[string]titles       `yaml:"groups"`
+	Fields    map[string]titles       `yaml:"fields"`
+	Variables map[string]variableFile `yaml:"variables"`
 }
 
 func read(fsys fs.FS, name string) (*Pack, error) {
@@ -123,19 +121,15 @@ func build(file *packFile, words *wordsFile) (*Pack, error) {
 		p.Groups[t.Group] = label
 		p.Types = append(p.Types, t)
 	}
-	for _, preset := range file.Targets {
-		settings, err := toJSON(&preset.Settings)
-		if err != nil {
-			return nil, fmt.Errorf("target %s: settings: %w", preset.Name, err)
+	taken := map[string]bool{SourceName: true}
+	for _, list := range []struct {
+		written []presetFile
+		into    *[]Preset
+	}{{file.Targets, &p.Targets}, {file.Sources, &p.Sources}, {file.Pipelines, &p.Pipelines}} {
+		var err error
+		if *list.into, err = presets(list.written, file, words, taken); err != nil {
+			return nil, err
 		}
-		p.Targets = append(p.Targets, Target{Name: preset.Name, Title: preset.Title, Settings: settings})
-	}
-	for _, preset := range file.Sources {
-		settings, err := toJSON(&preset.Settings)
-		if err != nil {
-			return nil, fmt.Errorf("source %s: settings: %w", preset.Name, err)
-		}
-		p.Sources = append(p.Sources, Source{Name: preset.Name, Title: preset.Title, Settings: settings})
 	}
 	return p, nil
 }

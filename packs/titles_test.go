@@ -20,11 +20,11 @@ func everyTitle(t *testing.T) []labelled {
 		for name, titles := range p.Groups {
 			all = append(all, labelled{p.Name + " group " + name, titles})
 		}
-		for _, s := range p.Sources {
-			all = append(all, labelled{p.Name + " source " + s.Name, s.Title})
-		}
-		for _, s := range p.Targets {
-			all = append(all, labelled{p.Name + " target " + s.Name, s.Title})
+		for _, preset := range presetsOf(p) {
+			all = append(all, labelled{p.Name + " preset " + preset.Name, preset.Title})
+			for _, v := range preset.Variables {
+				all = append(all, labelled{p.Name + " preset " + preset.Name + " variable " + v.Name, v.Title})
+			}
 		}
 		for _, typ := range p.Types {
 			all = append(all, labelled{p.Name + " " + typ.Name, typ.Title})
@@ -35,6 +35,8 @@ func everyTitle(t *testing.T) []labelled {
 	}
 	return all
 }
+
+func presetsOf(p *Pack) []Preset { return slices.Concat(p.Targets, p.Sources, p.Pipelines) }
 
 func everyPack(t *testing.T) []*Pack {
 	t.Helper()

@@ -9,6 +9,8 @@ missing=()
 "$(dirname "$0")/mariadb.sh" bin >/dev/null 2>&1 || missing+=(mariadb-server)
 command -v strace >/dev/null || missing+=(strace)
 command -v "$(go env CC)" >/dev/null || missing+=(gcc libc6-dev)
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+command -v npm >/dev/null || missing+=(npm)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

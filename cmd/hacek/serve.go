@@ -34,6 +34,9 @@ func (a *app) serve() *cobra.Command {
 			FirstKey: func(key string) {
 				fmt.Fprintf(a.out, "First start: this administrator's API key is shown only now.\n\n  HACEK_API_KEY=%s\n\n", key)
 			},
+			FirstLink: func(address string) {
+				fmt.Fprintf(a.out, "No administrator yet. Open this address within an hour to become one; it works once.\n\n  %s\n\n", address)
+			},
 			Listening: func(address net.Addr) {
 				fmt.Fprintf(a.out, "Háček listens on http://%s, data in %s (%s)\n", address, config.Data, config.Driver())
 			},

@@ -51,7 +51,7 @@ func (a *app) trigger() *cobra.Command {
 	f.StringVar(&t.to, "to", "", "send it to this `URL`")
 	f.StringVar(&source, "source", "", "have the hub send it to this source, by name or id")
 	f.StringArrayVar(&t.secrets, "secret", nil, "sign with it; @FILE reads a file; default "+verifySecret)
-	f.StringVar(&t.data, "data", "", "the body instead of the sample: JSON, @FILE, or - for standard input")
+	f.StringVar(&t.data, "data", "", "the body instead of the sample: JSON, XML or a form, @FILE, or - for standard input")
 	f.IntVar(&t.times, "times", 1, "the same so many times, each signed anew")
 	f.StringArrayVar(&t.add, "header", nil, "a header field more, as `'Name: value'`")
 	f.StringArrayVar(&t.settings, "setting", nil, "what the scheme asks for beside the secret, as `name=value`")
@@ -96,7 +96,7 @@ func (t *trigger) read(args []string, source string) error {
 	case t.times < 1 || t.times > mostTimes:
 		return wrong("", "--times is %d, and must be from 1 to %d", t.times, mostTimes)
 	}
-	if source != "" && t.scheme == schemeHMAC {
+	if source != "" && (t.scheme == schemeHMAC || t.scheme == hub.SchemeNone) {
 		return nil
 	}
 	var err error

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,8 +46,14 @@ func wordsOf(p *packs.Provider) string {
 
 // sample is the request before it is signed: the body of --data, or the provider's own sample.
 func (t *trigger) sample() (http.Header, []byte, error) {
-	header := http.Header{"Content-Type": {"application/json"}}
 	own, body := t.find()
+	if t.data != "" {
+		var err error
+		if body, err = t.app.readAny(t.data); err != nil {
+			return nil, nil, err
+		}
+	}
+	header := http.Header{"Content-Type": {contentType(body)}}
 	for name, value := range own {
 		header.Set(name, value)
 	}
@@ -57,25 +64,47 @@ func (t *trigger) sample() (http.Header, []byte, error) {
 		}
 		return nil, nil, wrong(hint, "%s has no sample of %q", t.provider.Name, t.event)
 	}
-	if t.event != "" {
-		if field := t.eventHeader(); field != "" && header.Get(field) == "" {
-			header.Set(field, t.event)
-		}
-	}
-	if t.data != "" {
-		var err error
-		if body, err = t.app.readData(t.data); err != nil {
-			return nil, nil, err
-		}
+	if name, value := t.eventHeader(); name != "" && value != "" && header.Get(name) == "" {
+		header.Set(name, value)
 	}
 	for _, line := range t.add {
 		name, value, found := strings.Cut(line, ":")
 		if !found || strings.TrimSpace(name) == "" {
-			return nil, nil, wrong("", "--header %q is not 'Name: value'", name)
+			return nil, nil, wrong("such as --header 'X-GitHub-Event: push'", "a --header is not 'Name: value'")
 		}
 		header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
+	if place := t.provider.Scheme.Signature; len(place) > 0 && strings.HasPrefix(place[0].Path, "form.") && header.Get("Content-Type") != formType {
+		return nil, nil, wrong("such as --data 'status=PAID&price=1234'", "%s sends forms, and the body is none", t.provider.Name)
+	}
 	return header, body, nil
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// contentType is what a body looks like.
+func contentType(body []byte) string {
+	text := strings.TrimSpace(string(body))
+	switch {
+	case json.Valid(body):
+		return "application/json"
+	case strings.HasPrefix(text, "<"):
+		return "text/xml"
+	case strings.Contains(text, "=") && !strings.ContainsAny(text, " \t\r\n{"):
+		return formType
+	}
+	return "text/plain"
+}
+
+// readAny is --data of whatever kind: a text, @FILE, or - for standard input.
+func (a *app) readAny(text string) ([]byte, error) {
+	if text == "-" {
+		return a.readFile(text)
+	}
+	if name, file := strings.CutPrefix(text, "@"); file {
+		return a.readFile(name)
+	}
+	return []byte(text), nil
 }
 
 // find looks for the event by the provider's word and by the catalogue's name. nil: there is no sample of it.
@@ -99,19 +128,27 @@ func (t *trigger) find() (headers map[string]string, body []byte) {
 	return nil, nil
 }
 
-// eventHeader is the header field in which the provider names the event, "" when it does so elsewhere.
-func (t *trigger) eventHeader() string {
+// A source that reads the event from a header, or from a header and the body: "#header.X-GitHub-Event#.#body.action#".
+var headerFirst = regexp.MustCompile(`^(#?)header\.([A-Za-z0-9-]+)`)
+
+// eventHeader is the header field in which the provider names the event, and what stands there; "" when it does so
+// elsewhere.
+func (t *trigger) eventHeader() (name, value string) {
 	var preset struct {
 		EventType string `json:"event_type"`
 	}
 	if json.Unmarshal(t.provider.Source, &preset) != nil {
-		return ""
+		return "", ""
 	}
-	name, is := strings.CutPrefix(preset.EventType, "header.")
-	if !is {
-		return ""
+	found := headerFirst.FindStringSubmatch(preset.EventType)
+	switch {
+	case found == nil:
+		return "", ""
+	case found[1] == "":
+		return found[2], t.event
 	}
-	return name
+	value, _, _ = strings.Cut(t.event, ".") // what follows stands in the body
+	return found[2], value
 }
 
 // asSent is a sample's body: JSON, or the text that a JSON text holds.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -80,7 +81,7 @@ func (t *trigger) secret(settings map[string]string) (string, error) {
 	case len(secrets) == 1:
 		return secrets[0], nil
 	}
-	scheme := schemeOf(t.provider, settings)
+	scheme := schemeOf(t.provider.Scheme, settings)
 	if !scheme.NeedsSecret() || isPair(scheme.Kind) { // Sign says why a pair's key does not help
 		return "", nil
 	}
@@ -96,7 +97,7 @@ func isPair(kind string) bool { return kind == "rsa" || kind == "ecdsa" || kind 
 
 func (t *trigger) cannotSign(err error) error {
 	e := hub.Errorf(hub.Invalid, "sign as %s: %v", t.provider.Name, err)
-	if scheme := schemeOf(t.provider, nil); isPair(scheme.Kind) || scheme.Fetched != nil {
+	if scheme := t.provider.Scheme; isPair(scheme.Kind) || scheme.Fetched != nil {
 		return e.WithHint("have %s itself send a test to your address (%s); what follows on an event can be tried with `hacek send`", t.provider.Name, t.provider.Page)
 	}
 	return e.WithHint("%s", t.provider.Page)
@@ -131,7 +132,11 @@ func (t *trigger) post(ctx context.Context, client *http.Client, in *signature.I
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, hub.Errorf("unreachable", "%v", err).WithHint("is the receiver running at that address?")
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err // without the address, in which some schemes put what proves them
+		}
+		return nil, hub.Errorf("unreachable", "nobody answers at %s: %v", request.URL.Host, err).WithHint("is the receiver running at that address?")
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, shownOfAnswer))

@@ -10,7 +10,6 @@ import (
 	"hacek/internal/client"
 	"hacek/internal/hub"
 	"hacek/internal/signature"
-	"hacek/packs"
 )
 
 // verifySecret is the variable for a secret that should not stand in the list of processes.
@@ -68,19 +67,19 @@ func readSettings(given []string) (map[string]string, error) {
 	for _, text := range given {
 		name, value, found := strings.Cut(text, "=")
 		if !found || name == "" {
-			return nil, wrong("such as --setting version=v2", "--setting %q is not name=value", name)
+			return nil, wrong("such as --setting version=v2", "a --setting is not name=value")
 		}
 		settings[name] = value
 	}
 	return settings, nil
 }
 
-// schemeOf is the form of a provider's scheme that the settings choose.
-func schemeOf(p *packs.Provider, settings map[string]string) signature.Scheme {
-	if version, known := p.Scheme.Versions[settings["version"]]; known {
+// schemeOf is the form of a scheme that the settings choose.
+func schemeOf(s signature.Scheme, settings map[string]string) signature.Scheme {
+	if version, known := s.Versions[settings["version"]]; known {
 		return version
 	}
-	return p.Scheme
+	return s
 }
 
 // sourceSettings is what a source of the hub says about proving.

@@ -46,6 +46,8 @@ func (a *API) routes() []route {
 		{"DELETE", "/v1/event-types/{name}", "deleteEventType", ofInstallation, editor, "event-types:write", a.deleteEventType},
 		{"GET", "/v1/packs", "listPacks", ofInstallation, viewer, "event-types:read", a.listPacks},
 		{"POST", "/v1/packs/{pack}/install", "installPack", ofInstallation, editor, "event-types:write", a.installPack},
+		{"GET", "/v1/presets", "listPresets", ofInstallation, viewer, "event-types:read", a.listPresets},
+		{"POST", "/v1/presets/{pack}/{name}/apply", "applyPreset", ofTenant, editor, "", a.applyPreset}, // the scope is that of what is made
 
 		{"POST", "/v1/endpoints", "createEndpoint", ofTenant, editor, "endpoints:write", a.createEndpoint},
 		{"GET", "/v1/endpoints", "listEndpoints", ofTenant, viewer, "endpoints:read", a.listEndpoints},

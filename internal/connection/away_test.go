@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -158,6 +160,49 @@ func TestM9_TheDatabaseIsAwayForAWhile(t *testing.T) {
 		w.up()
 		r.upsert(Updated, order("1", "sent", "3", lines(1, "Hook")...))
 	})
+}
+
+// A file of SQLite that is moved away is away, also for connections that have it open. A file put into its place counts at
+// once, and it is judged like the first one.
+func TestM9_AFileThatWasMovedOrReplaced(t *testing.T) {
+	dir := t.TempDir()
+	file, own := filepath.Join(dir, "erp.db"), filepath.Join(t.TempDir(), "hacek.db")
+	empty := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	empty(file)
+	empty(own)
+	r := &rig{t: t, driver: hub.DriverSQLite, dsn: "erp.db", opt: Options{Dir: dir, Refuse: []string{own}}}
+	r.db = r.open(r.dsn)
+	r.raw = r.db.sql
+	r.shop()
+	r.upsert(Inserted, order("1", "new", "1", lines(2, "Hook")...))
+	move(file, file+".old")
+	r.refuses(Away, order("2", "new", "1"), "erp.db", "cannot be found")
+	if err := r.db.Test(context.Background()); err == nil {
+		t.Error("a file that is away passes the test")
+	}
+	empty(file)
+	r.refuses(Schema, order("2", "new", "1"), "orders")
+	move(file+".old", file)
+	r.upsert(Inserted, order("2", "new", "1", lines(1, "Hook")...))
+	r.holds(`SELECT number FROM orders ORDER BY number`, "1", "2")
+
+	// In its place now stands another name of a file of the hub.
+	move(file, file+".old")
+	if err := os.Link(own, file); err != nil {
+		t.Fatal(err)
+	}
+	r.refuses(Denied, order("3", "new", "1"), "hub itself")
 }
 
 func TestM9_AConnectionCutWhileCommitting(t *testing.T) {

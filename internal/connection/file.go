@@ -25,10 +25,7 @@ func (o Options) file(path string) (string, error) {
 	if err != nil {
 		return "", missing(path, err)
 	}
-	named := path
-	if !filepath.IsAbs(named) {
-		named = filepath.Join(dir, named)
-	}
+	named := Options{Dir: dir}.named(path)
 	real, err := filepath.EvalSymlinks(named)
 	if errors.Is(err, fs.ErrNotExist) {
 		// What is not there may still be said to lie in the wrong place.
@@ -60,6 +57,14 @@ func (o Options) file(path string) (string, error) {
 		return "", dsnProblem(hint, "%s is a file of the hub itself", shown(path))
 	}
 	return real, nil
+}
+
+// named is the path with the folder of connections before it, links not followed.
+func (o Options) named(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(o.Dir, path)
 }
 
 // own reports whether the file is one of the hub's, or the same file by another name (a hard link). What belongs to a

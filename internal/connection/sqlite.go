@@ -33,19 +33,14 @@ func (d *DB) openSQLite(dsn string, o Options) error {
 	if err := d.openZone(values.Get("timezone")); err != nil {
 		return err
 	}
-	file, err := o.file(path)
-	if err != nil {
+	if _, err := o.file(path); err != nil {
 		return err
 	}
 	// mode=rw: a mistyped name must not make an empty database. Immediate: a transaction that will write locks first,
 	// so that what it read is still so when it writes.
 	q := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(" + strconv.FormatInt(lockTimeout.Milliseconds(), 10) + ")", "foreign_keys(1)"}}
-	u := url.URL{Scheme: "file", Path: file, RawQuery: q.Encode()}
-	d.sql, err = sql.Open("sqlite", u.String())
-	if err != nil {
-		return dsnProblem(sqliteShape, "the file cannot be opened")
-	}
+	d.sql = sql.OpenDB(&liteFile{options: o, path: path, query: q.Encode()})
 	d.dialect = lite{}
 	return nil
 }

@@ -3,6 +3,7 @@ package mail
 import (
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -161,7 +162,10 @@ func (s *server) explain(ctx context.Context, err error) *Error {
 // plain makes a stranger's words fit to be shown: one line, without the password, not too long.
 func (s *server) plain(text string) string {
 	if s.password != "" {
-		text = strings.ReplaceAll(text, s.password, "***")
+		for _, sent := range []string{s.password, base64.StdEncoding.EncodeToString([]byte(s.password)),
+			base64.StdEncoding.EncodeToString([]byte("\x00" + s.user + "\x00" + s.password))} {
+			text = strings.ReplaceAll(text, sent, "***")
+		}
 	}
 	text = strings.Map(func(r rune) rune {
 		switch {

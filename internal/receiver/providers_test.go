@@ -3,6 +3,7 @@ package receiver_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -215,4 +216,26 @@ func TestM8_EverySampleCanBeTriggered(t *testing.T) {
 		}
 	}
 	t.Logf("%d samples of %d providers", tried, len(all))
+
+	// A shop's samples are those of its pack: by its own word, by the catalogue's, or the first; and they are offered.
+	shop, err := packs.OpenProvider("shoptet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := g.source(1000, func(s *settings.Source) {
+		s.Source = presetOf(t, shop)
+		s.Name, s.Path, s.DuplicateOf = "shoptet", "the-shop", hub.DuplicateOf{}
+		s.Verify.Secrets = []hub.Secret{hub.NewSecret("4b0a5e3f6c1d2e8f")}
+	})
+	for _, word := range []string{"order:create", "order.created", ""} {
+		if r, err := g.Trigger(g.ctx, s, word); err != nil || r.Outcome != hub.RequestAccepted {
+			t.Errorf("%q: %s %s, %v", word, r.Outcome, r.Reason, err)
+		}
+	}
+	for word, hint := range map[string]string{"order.creat": "did you mean order.created?", "nothing of the kind": "there are availability.created"} {
+		var refused *hub.Error
+		if _, err := g.Trigger(g.ctx, s, word); !errors.As(err, &refused) || !strings.Contains(refused.Hint, hint) {
+			t.Errorf("%s: %v (%q), want the hint %q", word, err, refused.Hint, hint)
+		}
+	}
 }

@@ -75,13 +75,22 @@ func (l *live) sample(eventType string) (http.Header, []byte, error) {
 		return header, body, err
 	}
 	words := slices.Sorted(maps.Keys(l.provider.Samples))
+	pack, _ := packs.Open(l.provider.Name) // most providers have none
+	if pack != nil {
+		for i := range pack.Types {
+			if pack.Types[i].AsSent() != nil && !slices.Contains(words, pack.Types[i].Name) {
+				words = append(words, pack.Types[i].Name)
+			}
+		}
+	}
 	if eventType == "" && len(words) > 0 {
 		eventType = words[0]
 	}
 	word := eventType
-	for theirs, ours := range l.types {
-		if _, has := l.provider.Samples[theirs]; ours == eventType && has {
+	for _, theirs := range words {
+		if l.types[theirs] == eventType {
 			word = theirs
+			break
 		}
 	}
 	if s, known := l.provider.Samples[word]; known {
@@ -90,14 +99,19 @@ func (l *live) sample(eventType string) (http.Header, []byte, error) {
 		}
 		return header, asSent(s.Body), nil
 	}
-	if pack, err := packs.Open(l.provider.Name); err == nil {
-		if t := pack.Type(eventType); t != nil && t.AsSent() != nil {
+	if pack != nil {
+		if t := pack.Type(word); t != nil && t.AsSent() != nil {
 			return header, t.AsSent(), nil
 		}
 	}
 	e := hub.Errorf(hub.NotFound, "%s has no sample of %q", l.provider.Name, eventType)
-	if near := hub.Nearest(eventType, words); near != "" {
+	switch near := hub.Nearest(eventType, words); {
+	case near != "":
 		return nil, nil, e.WithHint("did you mean %s?", near)
+	case len(words) == 0:
+		return nil, nil, e.WithHint("the hub keeps no sample of it; have the provider itself send a test")
+	case len(words) > 12:
+		words = append(words[:12], "…")
 	}
 	return nil, nil, e.WithHint("there are %s", strings.Join(words, ", "))
 }

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -52,6 +54,21 @@ func (h *house) apiOrPages() http.Handler {
 		}
 		h.console.handle.ServeHTTP(w, r)
 	})
+}
+
+// reachable is the address by which a browser on this machine, or else the world, reaches the first listener.
+func reachable(c Config, address net.Addr) string {
+	if c.PublicURL != "" {
+		return c.PublicURL
+	}
+	host, port, err := net.SplitHostPort(address.String())
+	if err != nil {
+		return "http://" + address.String()
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 // firstLink gives the caller of Run the address at which the first administrator is made, while there is none.

@@ -34,6 +34,8 @@ type Options struct {
 	Version string // shown to receivers as part of the user agent
 	// FirstKey is given the administrator's key that a first start makes when the configuration has none.
 	FirstKey func(key string)
+	// FirstLink is given the address at which the first administrator is made, at every start without one.
+	FirstLink func(address string)
 	// Listening is called once requests are taken.
 	Listening func(net.Addr)
 	// Fatal is called when nothing can be made durable any more; it must end the process.
@@ -59,6 +61,8 @@ type house struct {
 	pipelines *pipeline.Runner
 	receiver  *receiver.Receiver
 	listeners *receiver.Listeners
+
+	console console
 }
 
 // Run is the hub from start to clean stop. It returns when ctx has ended and everything is durable, or with the
@@ -85,6 +89,11 @@ func Run(ctx context.Context, c Config, o Options) error {
 	if err := h.firstKey(ctx, c, o); err != nil {
 		return err
 	}
+	if err := h.firstLink(ctx, o, reachable(c, door.listener.Addr())); err != nil {
+		return err
+	}
+	counting := crew.start(ctx, "console", h.console.tally.Run)
+	defer counting.stop()
 	logging := crew.start(ctx, "delivery log", h.log.Run)
 	defer logging.stop()
 	delivering := crew.start(ctx, "engine", h.engine.Run)
@@ -103,6 +112,7 @@ func Run(ctx context.Context, c Config, o Options) error {
 	defer serving.stop()
 	defer door.close(ctx)
 	defer h.stream.Close()
+	defer h.console.live.Close()
 
 	o.Log.Info("hub started", "address", door.listener.Addr().String(), "database", c.Driver(), "data", c.Data)
 	if o.Listening != nil {
@@ -161,11 +171,13 @@ func build(ctx context.Context, c Config, o Options) (*house, error) {
 		Committed: func(fresh []store.Fresh) {
 			h.engine.Offer(fresh)
 			h.stream.Accepted(fresh)
+			h.console.live.Accepted(fresh)
 		},
 		Refused: h.engine.Refused,
 		Recorded: func(outcomes []*store.Outcome) {
 			h.engine.Recorded(outcomes)
 			h.stream.Recorded(outcomes)
+			h.console.recorded(outcomes)
 		},
 	})
 	if err != nil {
@@ -201,6 +213,7 @@ func build(ctx context.Context, c Config, o Options) (*house, error) {
 		Release:    h.receiver.Release, PreviewSource: h.receiver.Preview, Trigger: h.receiver.Trigger,
 	})
 	h.listeners.Handlers = map[string]http.Handler{hub.ServesReceiver: h.receiver, hub.ServesAPI: h.api}
+	h.buildConsole(c, o)
 	return h, nil
 }
 
@@ -208,7 +221,7 @@ func build(ctx context.Context, c Config, o Options) (*house, error) {
 func (h *house) doors() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/in/", h.receiver)
-	mux.Handle("/", h.api)
+	mux.Handle("/", h.apiOrPages())
 	return mux
 }
 

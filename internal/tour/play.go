@@ -8,13 +8,20 @@ import (
 
 // TogglePlug pulls the plug of the ERP's database, or puts it back.
 func (t *Tour) TogglePlug(ctx context.Context) error {
-	t.pulled = !t.pulled
-	if !t.pulled {
-		t.show.fact("put back", "the ERP's plug; what waits is tried again within a second")
-		return t.ERP.PutBack()
+	if t.pulled {
+		if err := t.ERP.PutBack(); err != nil {
+			return err
+		}
+		t.pulled = false
+		t.show.fact("put back", "the ERP's plug; what waits is tried again within seconds")
+		return nil
 	}
+	if err := t.ERP.Pull(ctx); err != nil {
+		return err
+	}
+	t.pulled = true
 	t.show.fact("pulled", "the ERP's plug; orders wait now, and none is lost")
-	return t.ERP.Pull(ctx)
+	return nil
 }
 
 // longest is how long the tour looks for one order in the ERP.

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"hacek/internal/auth"
 	"hacek/internal/hub"
@@ -31,10 +30,6 @@ func (v *visit) loginForm(err error) *Form {
 }
 
 func (v *visit) loginPage() error {
-	if lang := v.r.URL.Query().Get("lang"); lang != "" {
-		v.lang = locale.In(lang)
-		v.setCookie(languageCookie, string(v.lang), 365*24*time.Hour)
-	}
 	to := local(v.r.URL.Query().Get("to"))
 	if v.who.User != nil {
 		return v.goTo(to, "")

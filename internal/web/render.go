@@ -127,8 +127,10 @@ func (f *frame) Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) 
 // Today is the date of the page.
 func (f *frame) Today() string { return f.Language.Date(f.Now, f.zone) }
 
-// Age is how long ago something was, in at most two units.
-func (f *frame) Age(t time.Time) string { return f.Language.Duration(f.Now.Sub(t)) }
+// Age is how long ago something was, in at most two units, at least a second.
+func (f *frame) Age(t time.Time) string {
+	return f.Language.Duration(max(f.Now.Sub(t).Truncate(time.Second), time.Second))
+}
 
 // Duration writes a length of time.
 func (f *frame) Duration(d time.Duration) string { return f.Language.Duration(d) }

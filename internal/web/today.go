@@ -175,7 +175,7 @@ func (v *visit) targetLine(t *hub.Target, f figures) targetLine {
 	case r.Outcome == store.TallyRetried:
 		line.Last += ", " + v.lang.Text("web.result.next", "time", v.clock(r.DueAt))
 	case r.Took > 0:
-		line.Last += ", " + v.lang.Duration(r.Took)
+		line.Last += ", " + v.lang.Duration(max(r.Took, time.Millisecond))
 	}
 	return line
 }

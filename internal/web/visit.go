@@ -71,6 +71,10 @@ func (v *visit) recognise() {
 	if cookie, err := v.r.Cookie(languageCookie); err == nil {
 		v.lang = locale.In(cookie.Value)
 	}
+	if chosen := v.r.URL.Query().Get("lang"); chosen != "" && v.who.User == nil {
+		v.lang = locale.In(chosen)
+		v.setCookie(languageCookie, string(v.lang), 365*24*time.Hour)
+	}
 	if u := v.who.User; u != nil {
 		if u.Language != "" {
 			v.lang = locale.In(u.Language)

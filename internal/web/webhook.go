@@ -139,7 +139,7 @@ func (v *visit) deliveryLines(t hub.Target) ([]deliveryLine, error) {
 			line.Number = d.Event.Text(hub.EventPrefix)
 		}
 		if d.Took > 0 {
-			line.Took = v.lang.Duration(d.Took)
+			line.Took = v.lang.Duration(max(d.Took, time.Millisecond))
 		}
 		lines = append(lines, line)
 	}

@@ -56,6 +56,7 @@ type inFigures struct {
 	cpu                 float64 // microseconds of the hub's processor time for each request, bad ones counted too
 	refused             float64 // badly signed requests a second
 	peak                int64   // bytes of RssAnon
+	disk                float64 // p99 in milliseconds of a durable append by somebody else meanwhile
 	invalid             string
 }
 
@@ -65,6 +66,9 @@ func (b *bench) incoming(ctx context.Context) error {
 	if b.postgres != "" {
 		systems = append(systems, onPostgres)
 	}
+	if len(b.inKinds()) == 0 {
+		return fmt.Errorf("-only %s: no kind of run has that in its name", b.only)
+	}
 	all, invalid := map[string]map[string][]inFigures{}, 0
 	for run := range b.runs {
 		for _, k := range b.inKinds() {
@@ -73,8 +77,8 @@ func (b *bench) incoming(ctx context.Context) error {
 				if err != nil {
 					return fmt.Errorf("run %d, %s, %s: %w", run+1, k.name, system, err)
 				}
-				fmt.Printf("run %d  %-40s  %-10s  %6.0f/s  p50 %6.2f ms  p99 %6.2f ms  max %6.1f ms  %5.0f us  %4.0f MiB",
-					run+1, k.name, system, f.rate, f.p50, f.p99, f.max, f.cpu, float64(f.peak)/(1<<20))
+				fmt.Printf("run %d  %-40s  %-10s  %6.0f/s  p50 %6.2f ms  p99 %6.2f ms  max %6.1f ms  %5.0f us  %4.0f MiB  disk p99 %6.2f ms",
+					run+1, k.name, system, f.rate, f.p50, f.p99, f.max, f.cpu, float64(f.peak)/(1<<20), f.disk)
 				if k.flood {
 					fmt.Printf("  beside %.0f/s badly signed", f.refused)
 				}
@@ -92,6 +96,9 @@ func (b *bench) incoming(ctx context.Context) error {
 		}
 	}
 	b.printIncoming(systems, all)
+	if !strings.Contains("flood", b.only) {
+		systems = nil
+	}
 	for _, system := range systems {
 		if err := b.floodAlone(ctx, system); err != nil {
 			return fmt.Errorf("flood, %s: %w", system, err)
@@ -148,8 +155,12 @@ func (b *bench) measureIncoming(ctx context.Context, system string, k inKind) (f
 	length := strconv.FormatFloat((b.warmup + b.seconds).Seconds(), 'f', 3, 64)
 	warmup := strconv.FormatFloat(b.warmup.Seconds(), 'f', 3, 64)
 	acceptedFile := filepath.Join(b.dir, "accepted")
-	stopMemory := make(chan struct{})
-	peak := rig.PeakMemory(s.pid, stopMemory)
+	stop := make(chan struct{})
+	peak := rig.PeakMemory(s.pid, stop)
+	disk, err := rig.Probe(b.dir, stop)
+	if err != nil {
+		return f, err
+	}
 	var flood *rig.Role
 	if k.flood {
 		flood, err = rig.StartRole("generator", "-to", s.address, "-sign", wrongSecret, "-wanted", "401", "-connections", "32",
@@ -178,8 +189,8 @@ func (b *bench) measureIncoming(ctx context.Context, system string, k inKind) (f
 		}
 		f.refused = float64(bad.Counted) / b.seconds.Seconds()
 	}
-	close(stopMemory)
-	f.peak = <-peak
+	close(stop)
+	f.peak, f.disk = <-peak, percentile(<-disk, 99)/1e6
 	f.rate = float64(good.Counted) / b.seconds.Seconds()
 	f.p50, f.p99, f.max = good.P50/1e6, good.P99/1e6, good.Max/1e6
 	handled := float64(good.Accepted+bad.Accepted) * min(1, took.Seconds()/(b.warmup+b.seconds).Seconds())
@@ -274,8 +285,8 @@ func (b *bench) floodAlone(ctx context.Context, system string) (err error) {
 	if err != nil {
 		return err
 	}
-	stopMemory := make(chan struct{})
-	peak := rig.PeakMemory(s.pid, stopMemory)
+	stop := make(chan struct{})
+	peak := rig.PeakMemory(s.pid, stop)
 	began := time.Now()
 	flood, err := rig.StartRole("generator", "-to", s.address, "-sign", wrongSecret, "-wanted", "401", "-connections", "32",
 		"-most", strconv.Itoa(size), "-seconds", "600")
@@ -291,7 +302,7 @@ func (b *bench) floodAlone(ctx context.Context, system string) (err error) {
 	if err != nil {
 		return err
 	}
-	close(stopMemory)
+	close(stop)
 	after, err := s.stored(ctx)
 	if err != nil {
 		return err
@@ -325,17 +336,18 @@ func (b *bench) printIncoming(systems []string, all map[string]map[string][]inFi
 	}
 	fmt.Printf("\nmedians of %d runs of %s\n\n", b.runs, b.seconds)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "kind of run\ton\trequests/s\tp50\tp99\tmax\tCPU per request\tpeak RssAnon\tgoal\t\t")
+	fmt.Fprintln(out, "kind of run\ton\trequests/s\tp50\tp99\tmax\tCPU per request\tpeak RssAnon\tdisk p99\tgoal\t\t")
 	for _, k := range b.inKinds() {
 		for _, system := range systems {
 			rate := middle(k.name, system, func(f inFigures) float64 { return f.rate })
 			p99 := middle(k.name, system, func(f inFigures) float64 { return f.p99 })
 			what, reached := k.goal(system, rate, p99, middle("1000 requests/s", system, func(f inFigures) float64 { return f.p99 }))
-			fmt.Fprintf(out, "%s\t%s\t%s\t%s ms\t%s ms\t%s ms\t%s us\t%s MiB\t%s\t%s\t\n", k.name, system, number(rate),
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s ms\t%s ms\t%s ms\t%s us\t%s MiB\t%s ms\t%s\t%s\t\n", k.name, system, number(rate),
 				number(middle(k.name, system, func(f inFigures) float64 { return f.p50 })), number(p99),
 				number(middle(k.name, system, func(f inFigures) float64 { return f.max })),
 				number(middle(k.name, system, func(f inFigures) float64 { return f.cpu })),
-				number(middle(k.name, system, func(f inFigures) float64 { return float64(f.peak) / (1 << 20) })), what, reached)
+				number(middle(k.name, system, func(f inFigures) float64 { return float64(f.peak) / (1 << 20) })),
+				number(middle(k.name, system, func(f inFigures) float64 { return f.disk })), what, reached)
 		}
 	}
 	out.Flush()

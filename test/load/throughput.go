@@ -61,6 +61,9 @@ func (b *bench) throughput(ctx context.Context) error {
 	if b.postgres != "" {
 		systems = append(systems, onPostgres)
 	}
+	if len(b.kinds()) == 0 {
+		return fmt.Errorf("-only %s: no kind of run has that in its name (the requests of sources are in -mode receiving)", b.only)
+	}
 	r, invalid := results{}, 0
 	for run := range b.runs {
 		for _, k := range b.kinds() {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func stripe(body string, at time.Time) http.Header {
 	return http.Header{"Content-Type": {"application/json"}, "Stripe-Signature": {"t=" + stamp + ",v1=" + hex.EncodeToString(mac.Sum(nil))}}
 }
 
-func notice(event, key, created string) string {
+func shopNotice(event, key, created string) string {
 	return fmt.Sprintf(`{"eshopId":222651,"event":%q,"eventCreated":%q,"eventInstance":%q}`, event, created, key)
 }
 
@@ -109,9 +110,10 @@ func (s *session) events(query string) int {
 	return len(list.Data)
 }
 
-func receiving(t *testing.T) *session {
+// receiving is a hub with a shop that may send to it.
+func receiving(t *testing.T, flags ...string) *session {
 	t.Helper()
-	s := &session{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
+	s := &session{t: t, dir: t.TempDir(), address: "127.0.0.1:0", flags: flags}
 	s.start()
 	s.call("POST", "/v1/sources", `{"name":"Shop","path":"shop","preset":"shoptet","verify":{"secrets":["`+shopSecret+`"]}}`)
 	return s
@@ -121,7 +123,7 @@ func receiving(t *testing.T) *session {
 // rightly signed is taken.
 func TestRule6_HostileSignatureHeadersAreRefused(t *testing.T) {
 	s := receiving(t)
-	body := notice("order:create", "A-1", "2026-11-22T10:00:00+0100")
+	body := shopNotice("order:create", "A-1", "2026-11-22T10:00:00+0100")
 	right := shoptet(body).Get("Shoptet-Webhook-Signature")
 	seen := 0
 	for _, c := range []struct{ name, body, signature, says string }{
@@ -164,7 +166,7 @@ func TestRule6_TimesFarOffAreRefusedBothWays(t *testing.T) {
 	s := receiving(t)
 	s.call("POST", "/v1/sources", `{"name":"Pay","path":"pay","preset":"stripe","verify":{"secrets":["`+shopSecret+`"]}}`)
 	seen := 0
-	for off, says := range map[time.Duration]string{-time.Hour: "60 minutes", 7 * time.Minute: "7 minutes", -30 * 365 * 24 * time.Hour: "off", 200 * 365 * 24 * time.Hour: "off"} {
+	for off, says := range map[time.Duration]string{-time.Hour: "60 minutes", 7*time.Minute + 30*time.Second: "7 minutes", -30 * 365 * 24 * time.Hour: "off", 200 * 365 * 24 * time.Hour: "off"} {
 		body := `{"id":"evt_1","type":"charge.refunded","created":1}`
 		if status, text := s.arrives("pay", body, stripe(body, time.Now().Add(off))); status/100 != 4 {
 			t.Errorf("%s off: answered %d %s", off, status, text)
@@ -183,15 +185,32 @@ func TestRule6_TimesFarOffAreRefusedBothWays(t *testing.T) {
 // A rightly signed body is never lost, whatever is in it: it becomes an event, or waits in quarantine with the reason and
 // can be released.
 func TestRule11_SignedBodiesOfEveryKindLoseNothing(t *testing.T) {
-	s := receiving(t)
+	t.Run("SQLite", func(t *testing.T) { signedBodies(t, receiving(t)) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		server := os.Getenv("HACEK_TEST_POSTGRES")
+		if server == "" {
+			missing(t, "set HACEK_TEST_POSTGRES to receive on PostgreSQL too (make test does)")
+		}
+		database, drop, err := newDatabase(server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer drop()
+		s := receiving(t, "--database", database)
+		signedBodies(t, s)
+		s.hub.kill()
+	})
+}
+
+func signedBodies(t *testing.T, s *session) {
 	xml := func(body string) string { return "xml " + body }
 	quarantined, accepted := 0, 0
 	for _, c := range []struct {
 		name, body, says string // says "": becomes an event
 	}{
-		{"an unknown event type", notice("order:teleported", "U-1", "2026-11-22T10:00:01+0100"), ""},
-		{"a byte order mark", "\ufeff" + notice("order:create", "B-1", "2026-11-22T10:00:02+0100"), ""},
-		{"NUL in a text", `{"eshopId":1,"event":"order:update","eventCreated":"2026-11-22T10:00:03+0100","eventInstance":"N\u0000-1"}`, "NUL"},
+		{"an unknown event type", shopNotice("order:teleported", "U-1", "2026-11-22T10:00:01+0100"), ""},
+		{"a byte order mark", "\ufeff" + shopNotice("order:create", "B-1", "2026-11-22T10:00:02+0100"), ""},
+		{"NUL in a text", `{"eshopId":1,"event":"order:update","eventCreated":"2026-11-22T10:00:03+0100","eventInstance":"N\u0000-1"}`, ""},
 		{"a list", `[1,2]`, ""},
 		{"nothing but null", `null`, ""},
 		{"another kind of event", `{"event":{"a":1},"eventInstance":[]}`, "empty"},
@@ -243,7 +262,7 @@ func TestRule11_SignedBodiesOfEveryKindLoseNothing(t *testing.T) {
 func TestRule11_LengthsAreNotBelieved(t *testing.T) {
 	s := receiving(t)
 	s.call("PATCH", "/v1/sources/Shop", `{"max_body":"64KiB"}`)
-	body := notice("order:create", "A-1", "2026-11-22T10:00:00+0100")
+	body := shopNotice("order:create", "A-1", "2026-11-22T10:00:00+0100")
 	signature := "Shoptet-Webhook-Signature: " + shoptet(body).Get("Shoptet-Webhook-Signature") + "\r\n"
 	head := "POST /in/shop HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nContent-Type: application/json\r\n" + signature
 	big := `{"event":"` + strings.Repeat("x", 70<<10) + `"}`

@@ -170,6 +170,39 @@ func mountOf(mounts, path string) string {
 	return description
 }
 
+// Probe makes a durable append of 4 KiB in dir, every 20 ms until stop is closed, and then sends how long each took in
+// nanoseconds: what the disk and those who share it did to everybody meanwhile.
+func Probe(dir string, stop <-chan struct{}) (<-chan []int64, error) {
+	file, err := os.CreateTemp(dir, "probe-*")
+	if err != nil {
+		return nil, fmt.Errorf("probe the disk: %w", err)
+	}
+	all := make(chan []int64, 1)
+	go func() {
+		defer os.Remove(file.Name())
+		defer file.Close()
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		var took []int64
+		for page := make([]byte, 4096); ; {
+			select {
+			case due := <-ticker.C:
+				_, err := file.Write(page)
+				if err == nil {
+					err = syscall.Fdatasync(int(file.Fd()))
+				}
+				if err == nil {
+					took = append(took, int64(time.Since(due)))
+				}
+			case <-stop:
+				all <- took
+				return
+			}
+		}
+	}()
+	return all, nil
+}
+
 // Fsyncs measures how many durable 4 KiB appends a second this directory's disk makes, one after the other.
 func Fsyncs(dir string) (float64, error) {
 	file, err := os.CreateTemp(dir, "fsync-*")

@@ -1,0 +1,103 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"hacek/internal/hub"
+)
+
+// EventsOf lists a tenant's newest events that bear a value as key or as another reference, newest first, with data.
+// Each is one step down the index of references, however many events there are.
+func (s *Store) EventsOf(ctx context.Context, tenant int64, value string, limit int) ([]*hub.Event, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	ids, err := s.referred(ctx, tenant, value, true, limit)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	rows, err := s.eventsByID(ctx, tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(rows, func(a, b *eventRow) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+	return plainEvents(rows), nil
+}
+
+// A request is looked for near the moment its event was accepted: a body may have taken its time to come in.
+const (
+	requestBefore = 2 * time.Minute
+	requestAfter  = time.Second
+	requestsNear  = 2_000
+)
+
+// RequestOf finds the request that an event came in with, without its body; false when it is not kept or came long
+// before, as one out of quarantine.
+func (s *Store) RequestOf(ctx context.Context, source int64, e *hub.Event) (hub.InRequest, bool, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	const near = requestColumns + `
+		FROM request
+		WHERE source_no = $1 AND tenant_no = $2 AND no BETWEEN $3 AND $4 AND events IS NOT NULL
+		ORDER BY no DESC
+		LIMIT $5`
+	rows, err := s.db.QueryContext(ctx, near, source, e.Tenant,
+		e.ReceivedAt.Add(-requestBefore).UnixMilli()<<12, e.ReceivedAt.Add(requestAfter).UnixMilli()<<12, requestsNear)
+	if err != nil {
+		return hub.InRequest{}, false, fmt.Errorf("find the request of %s: %w", e.ID.Text(hub.EventPrefix), err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		r, err := scanRequest(rows)
+		if err != nil {
+			return hub.InRequest{}, false, fmt.Errorf("find the request of %s: %w", e.ID.Text(hub.EventPrefix), err)
+		}
+		if r.Outcome != hub.RequestDuplicate && slices.Contains(r.Events, e.ID) {
+			return r.InRequest, true, nil
+		}
+	}
+	return hub.InRequest{}, false, rows.Err()
+}
+
+// What a search among requests looks at: the newest of a source that became no event, up to a size.
+const (
+	missedLook = 300
+	missedSize = 256 << 10
+)
+
+// MissedRequests finds a text in the bodies and queries of a source's newest requests that became no event: those in
+// quarantine and those that a rule did not accept. They come without bodies, newest first.
+func (s *Store) MissedRequests(ctx context.Context, tenant, source int64, text string, limit int) ([]hub.InRequest, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	const newest = requestColumns + `, body
+		FROM (
+			SELECT *
+			FROM request
+			WHERE source_no = $1 AND tenant_no = $2
+			ORDER BY no DESC
+			LIMIT $3
+		) AS newest
+		WHERE events IS NULL AND body IS NOT NULL AND length(body) <= $4
+		ORDER BY no DESC`
+	var found []hub.InRequest
+	rows, err := s.db.QueryContext(ctx, newest, source, tenant, missedLook, missedSize)
+	if err != nil {
+		return nil, fmt.Errorf("search requests: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() && len(found) < limit {
+		var body []byte
+		r, err := scanRequestAnd(rows, &body)
+		if err != nil {
+			return nil, fmt.Errorf("search requests: %w", err)
+		}
+		if bytes.Contains(body, []byte(text)) || bytes.Contains([]byte(r.Query), []byte(text)) {
+			found = append(found, r.InRequest)
+		}
+	}
+	return found, rows.Err()
+}

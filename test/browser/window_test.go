@@ -1,0 +1,309 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// window is one browser window of one person. Whatever is wrong on any page it sees fails the test at its end:
+// a message on the console, a breach of the content security policy, a request to another host.
+type window struct {
+	*testing.T
+	hub *testHub
+	ctx context.Context
+
+	mu     sync.Mutex
+	wrongs []string
+}
+
+// patience is how long a text may take to appear.
+const patience = 15 * time.Second
+
+// open opens a window in a language, such as cs.
+func (h *testHub) open(t *testing.T, language string) *window {
+	t.Helper()
+	w := &window{T: t, hub: h}
+	ctx, stop := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(w.hear))
+	w.ctx = ctx
+	// The first run makes the window, which lives as long as its context.
+	if err := chromedp.Do(ctx); err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stop()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, wrong := range w.wrongs {
+			t.Error(wrong)
+		}
+	})
+	w.do(command(network.Enable, network.EnableParams{}), command(log.Enable, cdp.Empty{}), command(runtime.Enable, cdp.Empty{}),
+		speak(language), look("light", 1280))
+	return w
+}
+
+func (w *window) hear(event any) {
+	wrong := ""
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		wrong = "script failed: " + e.ExceptionDetails.Text
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+			wrong = "a script complained: " + fmt.Sprint(e.Args)
+		}
+	case *log.EventEntryAdded:
+		// A refused form is answered 4xx, and the browser mentions it.
+		refused := e.Entry.Source == log.EntrySourceNetwork && strings.Contains(e.Entry.Text, "status of 4")
+		if e.Entry.Level == log.EntryLevelError && !refused {
+			wrong = "the browser complained: " + e.Entry.Text + " " + e.Entry.URL
+		}
+	case *network.EventRequestWillBeSent:
+		if u := e.Request.URL; !strings.HasPrefix(u, w.hub.url+"/") && !strings.HasPrefix(u, "data:") {
+			wrong = "a page asked another host: " + u
+		}
+	}
+	if wrong != "" {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.wrongs = append(w.wrongs, wrong)
+	}
+}
+
+// step is one thing that the browser is told to do.
+type step = chromedp.Action[chromedp.Void]
+
+// command is a command of the protocol as a step.
+func command[P, R any](c cdp.Command[P, R], params P) step {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, c, params)
+		return err
+	})
+}
+
+func (w *window) do(steps ...step) {
+	w.Helper()
+	ctx, stop := context.WithTimeout(w.ctx, patience)
+	defer stop()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		w.keepFor("failed")
+		w.Fatal(err)
+	}
+}
+
+// speak sets what the browser asks for.
+func speak(language string) step {
+	return command(network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": language}})
+}
+
+// look sets the system's theme and the window's width.
+func look(theme string, width int64) step {
+	return chromedp.Steps(
+		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		}}),
+		command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1}))
+}
+
+// visit opens an address; a path is one of the hub.
+func (w *window) visit(address string) {
+	w.Helper()
+	if strings.HasPrefix(address, "/") {
+		address = w.hub.url + address
+	}
+	w.do(chromedp.Navigate(address))
+}
+
+// find marks the element that a script finds, waiting for it, and answers how to select it.
+func (w *window) find(what, script string, words ...string) chromedp.CSS {
+	w.Helper()
+	given, err := json.Marshal(words)
+	if err != nil {
+		w.Fatal(err)
+	}
+	const mark = `((words) => {
+		for (const old of document.querySelectorAll("[data-found]")) old.removeAttribute("data-found");
+		const shown = (e) => e.getClientRects().length > 0;
+		const text = (e) => (e.getAttribute("aria-label") ?? e.innerText ?? "").replace(/\s+/g, " ").trim();
+		const found = (%s)(words, shown, text);
+		found?.setAttribute("data-found", "");
+		return !!found;
+	})(%s)`
+	for deadline := time.Now().Add(patience); ; {
+		ctx, stop := context.WithTimeout(w.ctx, patience)
+		found, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(mark, script, given)))
+		stop()
+		if found && err == nil {
+			return "[data-found]"
+		}
+		if time.Now().After(deadline) {
+			w.keepFor("failed")
+			w.Fatalf("nobody can see %s %q (%v) on this page:\n%s", what, words, err, w.text())
+		}
+		w.rest()
+	}
+}
+
+// rest lets the page go on between two looks.
+func (w *window) rest() {
+	select {
+	case <-time.After(50 * time.Millisecond):
+	case <-w.ctx.Done():
+	}
+}
+
+// press presses the link or button that says so.
+func (w *window) press(word string) {
+	w.Helper()
+	w.do(chromedp.Click(w.find("a button or link", `(words, shown, text) =>
+		[...document.querySelectorAll("a, button, summary, input[type=submit]")].filter(shown).find((e) => text(e) === words[0]) ??
+		[...document.querySelectorAll("a, button, summary")].filter(shown).find((e) => text(e).includes(words[0]))`, word)))
+}
+
+// fill types into the field with a label; what stood there goes.
+func (w *window) fill(label, value string) {
+	w.Helper()
+	field := w.find("a field", `(words, shown, text) => {
+		const label = [...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0]);
+		if (label?.control) label.control.value = "";
+		return label?.control;
+	}`, label)
+	w.do(chromedp.SendKeys(field, value))
+}
+
+// choose picks an option by its words, or ticks a box with a label.
+func (w *window) choose(label, option string) {
+	w.Helper()
+	w.find("a choice", `(words, shown, text) => {
+		const label = [...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0]);
+		const field = label?.control;
+		const option = [...(field?.options ?? [])].find((o) => o.text.trim() === words[1]);
+		if (!option) return null;
+		field.value = option.value;
+		field.dispatchEvent(new Event("change", { bubbles: true }));
+		return field;
+	}`, label, option)
+}
+
+// see waits until the page shows all the texts.
+func (w *window) see(texts ...string) {
+	w.Helper()
+	for _, text := range texts {
+		w.find("the text", `(words) => document.body.innerText.replace(/\s+/g, " ").includes(words[0]) ? document.body : null`, text)
+	}
+}
+
+// hidden wants a text to be nowhere on the page.
+func (w *window) hidden(text string) {
+	w.Helper()
+	if strings.Contains(w.text(), text) {
+		w.Errorf("the page shows %q", text)
+	}
+}
+
+func (w *window) text() string {
+	ctx, stop := context.WithTimeout(w.ctx, patience)
+	defer stop()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// assets is where npm puts the packages of `make assets`.
+const assets = "../../internal/web/assets/node_modules/"
+
+// shots is where the screenshots are kept.
+const shots = "shots"
+
+// inspect has axe look for what keeps people from using the page, in light and dark, wide and narrow, and keeps a
+// screenshot of each, and one in German. It leaves the window as it was.
+func (w *window) inspect(name, language string) {
+	w.Helper()
+	axe, err := os.ReadFile(assets + "axe-core/axe.min.js")
+	if err != nil {
+		missing(w.T, "axe-core (make assets)")
+	}
+	for _, view := range []struct {
+		name, language, theme string
+		width                 int64
+	}{{"light", language, "light", 1280}, {"dark", language, "dark", 1280}, {"360", language, "light", 360}, {"de", "de", "light", 1280}} {
+		w.do(look(view.theme, view.width))
+		if view.language != language {
+			w.do(speak(view.language), chromedp.Reload())
+		}
+		w.audit(name+" "+view.name, string(axe))
+		w.keepFor(name + "-" + view.name)
+	}
+	w.do(speak(language), look("light", 1280), chromedp.Reload())
+}
+
+// violation is a rule that axe finds broken.
+type violation struct {
+	ID    string `json:"id"`
+	Help  string `json:"help"`
+	Nodes []struct {
+		HTML    string `json:"html"`
+		Summary string `json:"failureSummary"`
+	} `json:"nodes"`
+}
+
+// audit fails for every rule that the page breaks, and when it is wider than its window.
+func (w *window) audit(name, axe string) {
+	w.Helper()
+	const rules = `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`
+	const run = `axe.run(document, { runOnly: ` + rules + ` }).then((r) => r.violations)`
+	w.do(chromedp.Evaluate[chromedp.Void](axe))
+	ctx, stop := context.WithTimeout(w.ctx, patience)
+	defer stop()
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]violation](run, chromedp.EvalAwaitPromise))
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, v := range found {
+		for _, n := range v.Nodes {
+			w.Errorf("%s: %s: %s\n  %s\n  %s", name, v.ID, v.Help, n.HTML, strings.ReplaceAll(n.Summary, "\n", "\n  "))
+		}
+	}
+	over, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
+	if err != nil {
+		w.Fatal(err)
+	}
+	if over > 0 {
+		w.Errorf("%s: the page is %d pixels wider than its window", name, over)
+	}
+}
+
+// keepFor saves what the window shows, whole, for people to look at.
+func (w *window) keepFor(name string) {
+	w.Helper()
+	ctx, stop := context.WithTimeout(w.ctx, patience)
+	defer stop()
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		w.Logf("no picture of %s: %v", name, err)
+		return
+	}
+	file := filepath.Join(shots, strings.ReplaceAll(w.Name(), "/", "-")+"-"+name+".png")
+	if err := os.MkdirAll(shots, 0o755); err != nil {
+		w.Fatal(err)
+	}
+	if err := os.WriteFile(file, picture, 0o644); err != nil {
+		w.Fatal(err)
+	}
+}
