@@ -47,7 +47,7 @@ func TestM1_ListenersAreSetUpThroughTheAPI(t *testing.T) {
 		body := `{"name":"outside","address":"0.0.0.0:8443","certificate":"` + cert + `","key":"` + key + `","serves":["receiver"],
 			"public_url":"https://hooks.example/","trusted_proxies":["10.0.0.0/8"],"active":true}`
 		h.post("/v1/listeners", strings.Replace(body, "cert.pem", "none.pem", 1)).problem(422, hub.Invalid, "/certificate", "does not exist")
-		h.post("/v1/listeners", strings.Replace(body, `["receiver"]`, `["console"]`, 1)).problem(422, hub.NotAvailable, "/serves/0")
+		h.post("/v1/listeners", strings.Replace(body, `["receiver"]`, `["portal"]`, 1)).problem(422, hub.NotAvailable, "/serves/0")
 		made := h.post("/v1/listeners", body).want(201).is("public_url", "https://hooks.example").is("active", "true")
 		id, tag := made.text("id"), made.header.Get("ETag")
 		for _, ref := range []string{id, "outside", "0.0.0.0:8443"} {

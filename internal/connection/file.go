@@ -111,7 +111,7 @@ func below(dir, path string) bool {
 }
 
 func missing(path string, err error) *Error {
-	e := errorf(Away, "the file %s cannot be found or read", shown(path)).hint("put the file there, or correct the path in the DSN")
+	e := errorf(Away, "the file %s cannot be found or read", shown(path)).hint("put it into the folder of connections (--connections-dir; without that, connections in the data directory), or correct the path in the DSN")
 	e.cause = err
 	return e
 }

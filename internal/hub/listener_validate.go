@@ -52,7 +52,7 @@ func (l *Listener) Validate() error {
 	checkCount(&p, "/trusted_proxies", len(l.TrustedProxies))
 	CheckNetworks(&p, "/trusted_proxies", l.TrustedProxies)
 	if len(unbuilt) > 0 {
-		err := Errorf(NotAvailable, "%s: %s", unbuilt[0].Pointer, unbuilt[0].Detail).WithHint("A setting that is accepted works: serve receiver and api.")
+		err := Errorf(NotAvailable, "%s: %s", unbuilt[0].Pointer, unbuilt[0].Detail).WithHint("A setting that is accepted works: serve receiver, api and console.")
 		err.Fields = slices.Concat(unbuilt, p)
 		return err
 	}
@@ -84,16 +84,16 @@ func (l *Listener) validateAddress(p *Problems) {
 
 func (l *Listener) validateServes(p, unbuilt *Problems) {
 	if len(l.Serves) == 0 {
-		p.Add("/serves", "is empty; name receiver, api or both")
+		p.Add("/serves", "is empty; name receiver, api, console or several")
 	}
 	seen := map[string]bool{}
 	for i, room := range l.Serves[:min(len(l.Serves), MaxFields)] {
 		at := fmt.Sprintf("/serves/%d", i)
 		switch {
-		case room == ServesConsole, room == ServesPortal:
+		case room == ServesPortal:
 			unbuilt.Add(at, "%s is not available yet", room)
-		case room != ServesReceiver && room != ServesAPI:
-			p.Add(at, "%q is none of receiver, api", room)
+		case room != ServesReceiver && room != ServesAPI && room != ServesConsole:
+			p.Add(at, "%q is none of receiver, api, console", room)
 		case seen[room]:
 			p.Add(at, "%s stands here twice", room)
 		}

@@ -36,6 +36,9 @@ func (p *Publisher) Replay(ctx context.Context, tenant int64, id hub.ID, target 
 // RunAgain has the pipelines of an event run once more where their work has begun already: a repeated notice without
 // content may stand for a later change. Where it has not begun, it will read what the repeat is about anyway.
 func (p *Publisher) RunAgain(ctx context.Context, tenant int64, original *hub.Event) (int, error) {
+	if p.Repeated != nil {
+		p.Repeated(original.ID)
+	}
 	rows, err := p.Store.DeliveriesOf(ctx, tenant, original.ID)
 	if err != nil {
 		return 0, err
@@ -47,7 +50,14 @@ func (p *Publisher) RunAgain(ctx context.Context, tenant int64, original *hub.Ev
 	var again []store.Owed
 	for i := range rows {
 		route := p.routing(tenant).routes[rows[i].Target]
-		if route != nil && route.pipeline && route.state != hub.Off && p.begun(&rows[i]) {
+		if route != nil && route.pipeline && route.state != hub.Off {
+			begun, err := p.begun(ctx, &rows[i])
+			if err != nil {
+				return 0, err
+			}
+			if !begun {
+				continue
+			}
 			again = append(again, store.Owed{Target: route.target, Key: route.lane(e)})
 		}
 	}
@@ -58,8 +68,14 @@ func (p *Publisher) RunAgain(ctx context.Context, tenant int64, original *hub.Ev
 	return n, err
 }
 
-func (p *Publisher) begun(d *store.DeliveryRow) bool {
-	return d.State != hub.Pending || d.Tries > 0 || p.Sending == nil || p.Sending(d.Target, d.Seq)
+// begun tells whether a delivery has been worked on: it was tried, it is being tried, or a hub that was killed has left
+// what its first steps had read.
+func (p *Publisher) begun(ctx context.Context, d *store.DeliveryRow) (bool, error) {
+	if d.State != hub.Pending || d.Tries > 0 || p.Sending == nil || p.Sending(d.Target, d.Seq) {
+		return true, nil
+	}
+	kept, err := p.Store.Progress(ctx, d.Delivery)
+	return len(kept) > 0, err
 }
 
 // oweAgain commits one more generation of an event's deliveries.

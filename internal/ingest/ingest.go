@@ -31,6 +31,9 @@ type Publisher struct {
 	Touched func(target int64)
 	// Sending tells whether a delivery is in flight at this moment. May be nil.
 	Sending func(target, seq int64) bool
+	// Repeated is told of an event whose notice came once more, before anybody looks whether its work has begun: what is
+	// read for it from now on must be read after this moment. May be nil.
+	Repeated func(event hub.ID)
 
 	routes  atomic.Pointer[map[int64]*routing] // by tenant
 	started atomic.Int64                       // the newest revision at start, for tenants without targets

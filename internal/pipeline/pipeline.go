@@ -39,6 +39,7 @@ type Runner struct {
 	gates   map[gateKey]*gate
 	shared  shared
 	version versions
+	repeats repeats
 }
 
 // Publish is an event that a step makes. The same ID again is the same event, so that a repeat does no harm.

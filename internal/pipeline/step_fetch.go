@@ -113,7 +113,7 @@ func (f *fetch) do(ctx context.Context, w *work, s *step) outcome {
 		return f.take(w, &a, &whole)
 	}
 	key = sha256.Sum256(append(key[:], f.rule...))
-	after := w.call.Event.ReceivedAt
+	after := w.repeats.latest(w.call.Event)
 	n := w.kept.Note
 	// What was there before was not it; and a replay, or a repeated notice, asks for what is true now, though its event
 	// is an old one.

@@ -30,8 +30,10 @@ const (
 // Listeners are the addresses that are set up beside the one of the start. Set the fields before the first Set; Run
 // looks after certificates and closes everything at its end.
 type Listeners struct {
-	// Handlers are the doors by what a listener serves: receiver, api.
+	// Handlers are the doors by what a listener serves: receiver, api, console. Room says whose a path is; nil knows
+	// /in/ and gives the rest to the API.
 	Handlers map[string]http.Handler
+	Room     func(path string) string
 	Log      *slog.Logger
 
 	mu   sync.Mutex
@@ -51,6 +53,7 @@ type ListenerState struct {
 // listener is one address with its server. Only Listeners touches it, under its lock; requests see conf and pair.
 type listener struct {
 	set     settings.Listener
+	room    func(path string) string
 	tcp     net.Listener
 	server  *http.Server
 	conf    atomic.Pointer[listening]
@@ -74,7 +77,10 @@ func (ls *Listeners) Set(s settings.Listener) {
 	}
 	l := ls.all[s.No]
 	if l == nil {
-		l = &listener{}
+		l = &listener{room: ls.Room}
+		if l.room == nil {
+			l.room = roomOf
+		}
 		ls.all[s.No] = l
 	}
 	before := l.set
@@ -182,10 +188,7 @@ func (ls *Listeners) close(l *listener) {
 // serve shows a request the doors that its listener serves, and no others.
 func (l *listener) serve(w http.ResponseWriter, req *http.Request) {
 	c := l.conf.Load()
-	room := hub.ServesAPI
-	if strings.HasPrefix(req.URL.Path, "/in/") {
-		room = hub.ServesReceiver
-	}
+	room := l.room(req.URL.Path)
 	door := c.serves[room]
 	if door == nil {
 		say(http.StatusNotFound, "nothing is served at this address").write(w)
@@ -196,6 +199,13 @@ func (l *listener) serve(w http.ResponseWriter, req *http.Request) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
 	door.ServeHTTP(w, withOrigin(req, c.name, c.trusted))
+}
+
+func roomOf(path string) string {
+	if strings.HasPrefix(path, "/in/") {
+		return hub.ServesReceiver
+	}
+	return hub.ServesAPI
 }
 
 // PublicURL is the address under which the outside knows a listener, "" when nobody has set one.

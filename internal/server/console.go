@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ func (h *house) buildConsole(c Config, o Options) {
 	pages := &web.Console{
 		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: h.store, Log: o.Log, Now: time.Now,
 		Version: o.Version, PublicURL: h.publicURL(c), First: &h.console.first, Live: &h.console.live, Tally: &h.console.tally,
+		Release: h.receiver.Release, PreviewSource: h.receiver.Preview, Trigger: h.receiver.Trigger,
 	}
 	h.console.handle = pages.Handler()
 	h.listeners.Handlers[hub.ServesConsole] = h.console.handle
@@ -42,17 +44,22 @@ func (c *console) recorded(outcomes []*store.Outcome) {
 // apiPaths are the first words of the paths that programs call; everything else is a page.
 var apiPaths = [...]string{"v1", "healthz", "readyz", "metrics", "openapi.json"}
 
-// apiOrPages is the first listener's answer to everything but /in/.
-func (h *house) apiOrPages() http.Handler {
+// roomOf says whose a path is.
+func roomOf(path string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch {
+	case first == "in":
+		return hub.ServesReceiver
+	case slices.Contains(apiPaths[:], first):
+		return hub.ServesAPI
+	}
+	return hub.ServesConsole
+}
+
+// doors are what the first listener serves: everything.
+func (h *house) doors() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		for _, word := range apiPaths {
-			if first == word {
-				h.api.ServeHTTP(w, r)
-				return
-			}
-		}
-		h.console.handle.ServeHTTP(w, r)
+		h.listeners.Handlers[roomOf(r.URL.Path)].ServeHTTP(w, r)
 	})
 }
 

@@ -45,6 +45,7 @@ func (h *house) buildReceiving(c Config, o Options) error {
 		}
 	}
 	h.engine.Pipelines = h.pipelines
+	h.ingest.Repeated = h.pipelines.Repeated
 	h.receiver = &receiver.Receiver{
 		Ingest: h.ingest, Store: h.store, Log: o.Log, Now: time.Now,
 		Provider:  func(name string) *packs.Provider { return byName[name] },

@@ -212,17 +212,10 @@ func build(ctx context.Context, c Config, o Options) (*house, error) {
 		PublicURL:  h.publicURL(c),
 		Release:    h.receiver.Release, PreviewSource: h.receiver.Preview, Trigger: h.receiver.Trigger,
 	})
+	h.listeners.Room = roomOf
 	h.listeners.Handlers = map[string]http.Handler{hub.ServesReceiver: h.receiver, hub.ServesAPI: h.api}
 	h.buildConsole(c, o)
 	return h, nil
-}
-
-// doors are what the first listener serves: everything.
-func (h *house) doors() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/in/", h.receiver)
-	mux.Handle("/", h.apiOrPages())
-	return mux
 }
 
 // load tells the engine, and then the door for events, of everything that is set up.

@@ -82,7 +82,7 @@ func TestM1_AListenerIsOpenedAtItsOwnAddressWithItsOwnCertificate(t *testing.T) 
 			g.refused(err, hub.Invalid, pointer)
 			wantNo(t, err.Error()+asText(t, err), "planted-")
 		}
-		_, err := make(`{"address":":80","serves":["console"]}`)
+		_, err := make(`{"address":":80","serves":["portal"]}`)
 		g.refused(err, hub.NotAvailable, "/serves/0")
 
 		l, err := make(`{"name":"outside","address":"0.0.0.0:8443","certificate":"CERT","key":"KEY","serves":["receiver"],"public_url":"https://hooks.example/","trusted_proxies":["10.0.0.0/8"]}`)

@@ -205,7 +205,9 @@ func (s *Store) commitAll(ctx context.Context, b *batch, lost *[]*batch) []*Outc
 			b.fresh = append(x.fresh, y.fresh...)
 			return failed
 		}
-		s.log.Error("row refused by the database", "err", err)
+		if len(b.accepts) == 0 || !isConflict(err) { // somebody else was first: whoever asked is told
+			s.log.Error("row refused by the database", "err", err)
+		}
 		for _, a := range b.accepts {
 			a.Result = Accepted{Err: refusal(a, err)}
 		}

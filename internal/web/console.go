@@ -3,11 +3,13 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"hacek/internal/auth"
+	"hacek/internal/hub"
 	"hacek/internal/ingest"
 	"hacek/internal/settings"
 	"hacek/internal/store"
@@ -31,7 +33,12 @@ type Console struct {
 	Live *Live
 	// Tally holds the figures that are not written down yet. Nil: pages show what is.
 	Tally *Tally
+	// What the receiver does for the pages of sources. Nil: it does not run, and the pages say so.
+	Release       func(ctx context.Context, tenant int64, source, request hub.ID, reason, by string) ([]hub.ID, error)
+	PreviewSource func(ctx context.Context, tenant int64, s settings.Source, last int) (hub.SourcePreview, error)
+	Trigger       func(ctx context.Context, s settings.Source, eventType string) (hub.InRequest, error)
 
+	made   madeSecrets
 	pages  *pages
 	assets *assets
 	guard  http.CrossOriginProtection

@@ -121,20 +121,20 @@ func requestPath(s *settings.Source, id hub.ID) string {
 
 // requestView is what request.html shows: one request as it came, and what it became.
 type requestView struct {
-	ID, Source, Path      string // name and address of the source
-	At                    time.Time
-	Badge                 Badge
-	What, Why, Detail     string // in a sentence, in plain words, and as the receiver said it where that differs
-	Method, URL, Peer     string
-	Status                int
-	Size                  string
-	Verified              bool
-	Headers               []setting
-	Body                  Cut
-	Empty                 bool
-	Events                []becameLine
-	Quarantined, MayFix   bool
-	Release               *Form
+	ID, Source, Path    string // name and address of the source
+	At                  time.Time
+	Badge               Badge
+	What, Why, Detail   string // in a sentence, in plain words, and as the receiver said it where that differs
+	Method, URL, Peer   string
+	Status              int
+	Size                string
+	Verified            bool
+	Headers             []setting
+	Body                Cut
+	Empty               bool
+	Events              []becameLine
+	Quarantined, MayFix bool
+	Release             *Form
 }
 
 // becameLine is one event that a request became.

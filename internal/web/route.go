@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"hacek/internal/hub"
 )
@@ -17,7 +18,7 @@ type route struct {
 // routes is the only list of what the console serves. Everything that changes something is a POST.
 func (c *Console) routes() []route {
 	const viewer, operator = hub.Viewer, hub.Operator
-	return []route{
+	return slices.Concat(incomingRoutes(), []route{
 		{"GET", "/login", "", (*visit).loginPage, true},
 		{"POST", "/login", "", (*visit).login, true},
 		{"POST", "/logout", "", (*visit).logout, true},
@@ -37,7 +38,7 @@ func (c *Console) routes() []route {
 		{"POST", "/profile", viewer, (*visit).saveProfile, false},
 		{"POST", "/profile/look", viewer, (*visit).saveLook, false},
 		{"POST", "/profile/password", viewer, (*visit).savePassword, false},
-	}
+	})
 }
 
 // place is one entry of the menu.

@@ -22,7 +22,7 @@ type timelineView struct {
 	Fates       []fateLine
 	Moments     []moment
 	Older       int // events that are not shown
-	Known       []known
+	Known       []knownAs
 	Zone        string
 	Back        string // address of this page
 	MayAct      bool
@@ -40,8 +40,8 @@ type fateLine struct {
 	outcome        string
 }
 
-// known is another number or id that leads to the same.
-type known struct{ Word, Path string }
+// knownAs is another number or id that leads to the same.
+type knownAs struct{ Word, Path string }
 
 // moment is one point of the timeline, with the evidence behind it.
 type moment struct {
@@ -191,7 +191,9 @@ func (h *history) fate(f *hub.Fate, d *store.DeliveryRow) {
 		line.at = d.At
 		line.Delivery = "/deliveries/" + d.ID().Text()
 		if h.view.MayAct && !f.Target.Deleted {
-			line.Edit = line.Delivery + "/edit"
+			if h.may(hub.Editor) {
+				line.Edit = line.Delivery + "/edit"
+			}
 			if d.State == hub.Pending {
 				line.Now = line.Delivery + "/again"
 			} else {
@@ -202,7 +204,7 @@ func (h *history) fate(f *hub.Fate, d *store.DeliveryRow) {
 			line.Text = h.lang.Text("web_history.next_try", "time", h.clock(d.DueAt))
 		}
 		if !d.At.IsZero() {
-			line.Text = h.time(d.At) + ", " + line.Text
+			line.Text = h.when(d.At) + ", " + line.Text
 		}
 	}
 	if h.view.Shared {
@@ -221,7 +223,7 @@ func (h *history) fate(f *hub.Fate, d *store.DeliveryRow) {
 // wentOut is one delivery to an endpoint.
 func (h *history) wentOut(lane string, f *hub.Fate, d *store.DeliveryRow, attempts []hub.Attempt) {
 	m := moment{Lane: lane, At: d.ReceivedAt, Path: targetPath(&f.Target), Text: h.reason(f.Reason), Delivery: "/deliveries/" + d.ID().Text()}
-	m.Node, m.Icon = node(f.Outcome)
+	m.Node, m.Icon = outcomeNode(f.Outcome)
 	m.Title = h.lang.Text("web_history.out."+f.Outcome, "name", f.Target.Name)
 	if n := len(attempts); n > 0 {
 		last := &attempts[n-1]
@@ -264,7 +266,7 @@ func (h *history) worked(f *hub.Fate, d *store.DeliveryRow, attempts []hub.Attem
 		return
 	}
 	m := moment{Lane: lane, At: d.ReceivedAt, Path: targetPath(&f.Target), Title: h.lang.Text("web_history.work."+f.Outcome, "name", f.Target.Name), Text: h.reason(f.Reason), Delivery: path}
-	m.Node, m.Icon = node(f.Outcome)
+	m.Node, m.Icon = outcomeNode(f.Outcome)
 	if n := len(attempts); n > 0 {
 		m.At = attempts[n-1].At.Add(attempts[n-1].Took)
 		if n > 1 {
@@ -367,30 +369,30 @@ func (h *history) finish() {
 	if view.Title == "" {
 		view.Title = view.Kind
 	}
-	view.Lead = h.lang.Text("web_history.lead", "event", view.Kind, "source", h.sourceWord(first.Source), "time", h.time(first.ReceivedAt))
+	view.Lead = h.lang.Text("web_history.lead", "event", view.Kind, "source", h.sourceWord(first.Source), "time", h.when(first.ReceivedAt))
 	values := map[string]bool{view.Value: true, "": true}
 	for _, e := range h.events {
 		for _, value := range append([]string{e.Key}, e.Refs...) {
 			if !values[value] {
 				values[value] = true
-				view.Known = append(view.Known, known{value, searchPath(value)})
+				view.Known = append(view.Known, knownAs{value, searchPath(value)})
 			}
 		}
 	}
 	for _, e := range h.events {
 		id := e.ID.Text(hub.EventPrefix)
-		view.Known = append(view.Known, known{id, "/events/" + id})
+		view.Known = append(view.Known, knownAs{id, "/events/" + id})
 	}
 	if view.Shared {
 		for i := range view.Known {
 			view.Known[i].Path = ""
 		}
 	}
-	view.State = h.sum(view.Fates)
+	view.State = h.fateSum(view.Fates)
 }
 
-// sum is one badge for all targets.
-func (v *visit) sum(fates []fateLine) Badge {
+// fateSum is one badge for all targets.
+func (v *visit) fateSum(fates []fateLine) Badge {
 	all, done, waiting, failed := 0, 0, 0, 0
 	for _, f := range fates {
 		switch f.outcome {
@@ -419,8 +421,8 @@ func (v *visit) sum(fates []fateLine) Badge {
 	return Badge{"skip", "slash", word}
 }
 
-// node is the mark of an outcome on the line.
-func node(outcome string) (class, icon string) {
+// outcomeNode is the mark of an outcome on the line.
+func outcomeNode(outcome string) (class, icon string) {
 	switch outcome {
 	case string(hub.Delivered):
 		return "ok", "out"
@@ -434,8 +436,8 @@ func node(outcome string) (class, icon string) {
 	return "skip", "skip"
 }
 
-// time is a moment in the reader's zone: the clock alone when it is today.
-func (v *visit) time(t time.Time) string {
+// when is a moment in the reader's zone: the clock alone when it is today.
+func (v *visit) when(t time.Time) string {
 	if t.In(v.zone).Format(time.DateOnly) == v.moment.In(v.zone).Format(time.DateOnly) {
 		return t.In(v.zone).Format("15:04:05")
 	}

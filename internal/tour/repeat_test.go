@@ -1,0 +1,54 @@
+package tour
+
+import (
+	"testing"
+	"time"
+)
+
+// A notice that comes again while its first delivery still waits adds no run. But the answer of a fetch that began before the
+// repeat must not serve that delivery: another event may have had the record read in between.
+func TestRule8_WaitingDeliveryReadsWhatTheRepeatIsAbout(t *testing.T) {
+	v, ctx := visit(t, "sqlite", "")
+	m, err := v.openMoney(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do := func(method, path string, body any) {
+		t.Helper()
+		if err := v.Hub.Do(ctx, method, path, body, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("POST", "/v1/pipelines", object{"name": "Peek", "uid": "tour-peek", "steps": []object{m.fetchOrder()}, "retry": tries(),
+		"subscription": object{"sources": []string{moneySource}, "event_types": []string{"order:paid"}}})
+	for _, p := range m.Pipelines[:2] {
+		do("POST", "/v1/pipelines/"+p.ID+"/pause", object{})
+	}
+	code, at := m.Shop.Place(), m.Shop.Now()
+	tell := func(event string) {
+		t.Helper()
+		m.Shop.Tell(event, code, at)
+		if _, err := m.Shop.Quiet(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell("order:create") // held
+	tell("order:paid")   // has the record read
+	for end := time.Now().Add(patience); m.Shop.Counts().Fetched["/api/orders/"+code] == 0; {
+		if time.Now().After(end) {
+			t.Fatal("nobody has read the order")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	m.Shop.Revise(code, at, statusShipped)
+	tell("order:create") // the same to the last letter
+	for _, p := range m.Pipelines[:2] {
+		do("POST", "/v1/pipelines/"+p.ID+"/resume", object{})
+	}
+	if err := m.settled(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Compare(ctx); err != nil {
+		t.Error(err)
+	}
+}
