@@ -109,6 +109,9 @@ func (a *API) showSecret(c *call, status int, t hub.Target) (answer, error) {
 func (c *call) endpoint() (hub.Endpoint, error) {
 	e := hub.DefaultEndpoint()
 	raw, err := c.stripped()
+	if err == nil {
+		raw, err = c.api.Settings.UnderPreset(raw, nil)
+	}
 	if err != nil {
 		return e, err
 	}

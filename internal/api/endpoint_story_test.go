@@ -140,7 +140,7 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 			{at(`"order":{"by":"size"}`), hub.Invalid, []string{"/order/by"}},
 			{at(`"order":{"by":"key","stuck":"never"}`), hub.Invalid, []string{"/order/stuck"}},
 			{at(`"subscription":{"event_types":["*.created"]}`), hub.Invalid, []string{"/subscription/event_types/0"}},
-			{at(`"preset":"shoptet"`), hub.NotAvailable, []string{"/preset"}},
+			{at(`"preset":"profacto/cmr"`), hub.Invalid, []string{"/preset", "no preset"}},
 			{at(`"coalesce":{"window":"1m"}`), hub.NotAvailable, []string{"/coalesce"}},
 			{at(`"batch":{"size":10}`), hub.NotAvailable, []string{"/batch"}},
 			{at(`"window":{"days":[1]}`), hub.NotAvailable, []string{"/window"}},

@@ -79,7 +79,10 @@ func (a *API) previewUnsavedEndpoint(c *call) (answer, error) {
 		return answer{}, err
 	}
 	e := hub.DefaultEndpoint()
-	if err := decode(raw, &e); err != nil {
+	if raw, err = a.Settings.UnderPreset(raw, nil); err == nil {
+		err = decode(raw, &e)
+	}
+	if err != nil {
 		return answer{}, below("/endpoint", err)
 	}
 	p, err := a.Settings.Preview(c.r.Context(), c.tenant(), "", &e, in.input())

@@ -66,6 +66,7 @@ type testHub struct {
 
 // each runs a story on both databases.
 func each(t *testing.T, story func(h *testHub)) {
+	t.Parallel() // stories wait for the disk, not for the processor
 	storetest.Each(t, func(t *testing.T, s *store.Store) { story(newHub(t, s)) })
 }
 

@@ -126,7 +126,7 @@ func TestP2_ATargetSystemFromTheGallery(t *testing.T) {
 		}
 		body := `{"variables":{"url":"` + h.receiver.url + `/zeit"},"name":null}`
 		made := h.post("/v1/presets/profacto/time-recording/apply", body, "Idempotency-Key", "k").want(201).
-			is("name", "Zeiterfassung").is("request.table", "Auftrag").is("request.url", h.receiver.url+"/zeit")
+			is("name", "Zeiterfassung").is("preset", "profacto/time-recording").is("request.table", "Auftrag").is("request.url", h.receiver.url+"/zeit")
 		if !strings.HasPrefix(made.text("signature.secret"), "whsec_") {
 			t.Errorf("the made secret is not told: %s", made.body)
 		}
@@ -175,5 +175,24 @@ func TestRule14_APresetGivesNoMoreRightsThanItsParts(t *testing.T) {
 		if n := theirs.get("/v1/pipelines").count("data") + theirs.get("/v1/tables").count("data"); n != 1 {
 			t.Errorf("a refused preset left something behind: %d", n)
 		}
+	})
+}
+
+func TestP2_AnEndpointFromAPresetWithItsOwnSettings(t *testing.T) {
+	each(t, func(h *testHub) {
+		url := `"request":{"url":"` + h.receiver.url + `/x"}`
+		made := h.post("/v1/endpoints", `{"preset":"onestock/state-changes","name":"OMS","success":{"status":["2xx"]},`+url+`}`).want(201).
+			is("name", "OMS").is("preset", "onestock/state-changes").is("retry.intervals.5", "14m").is("success.status.0", "2xx").is("order.by", "all")
+		h.post("/v1/endpoints", `{"preset":"onestock/state-changes","request":{}}`).problem(422, hub.Invalid, "/request/url")
+		h.post("/v1/endpoints", `{"preset":"shoptet/orders",`+url+`}`).problem(422, hub.Invalid, "/preset", "not a target")
+		h.post("/v1/endpoints/preview", `{"endpoint":{"preset":"profacto/crm","request":{}},"data":{}}`).problem(422, hub.Invalid, "/endpoint/request/url")
+
+		// What was changed by hand stays when what was read is put back, or the preset is named again.
+		id := made.text("id")
+		h.call("PATCH", "/v1/endpoints/"+id, `{"order":{"by":"key"}}`).want(200).is("preset", "onestock/state-changes")
+		h.call("PUT", "/v1/endpoints/"+id, string(h.get("/v1/endpoints/"+id).body)).want(200).is("order.by", "key").is("name", "OMS")
+		h.call("PATCH", "/v1/endpoints/"+id, `{"preset":"onestock/state-changes"}`).want(200).is("order.by", "key")
+		h.call("PATCH", "/v1/endpoints/"+id, `{"preset":"ellity/get",`+url+`}`).want(200).is("request.method", "GET").is("name", "Ellity: GET")
+		h.call("PATCH", "/v1/endpoints/"+id, `{"preset":null}`).want(200).is("preset", "").is("request.method", "GET")
 	})
 }

@@ -24,7 +24,7 @@ type Endpoint struct {
 	Description  string            `json:"description"`
 	Labels       map[string]string `json:"labels"`
 
-	Preset       json.RawMessage `json:"preset"`
+	Preset       json.RawMessage `json:"preset"` // where it came from, such as "profacto/crm"
 	Coalesce     json.RawMessage `json:"coalesce"`
 	Batch        json.RawMessage `json:"batch"`
 	Window       json.RawMessage `json:"window"`

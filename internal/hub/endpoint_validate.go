@@ -160,8 +160,7 @@ func (e *Endpoint) NotBuilt() Problems {
 		pointer string
 		given   json.RawMessage
 	}{
-		{"/preset", e.Preset}, {"/coalesce", e.Coalesce}, {"/batch", e.Batch},
-		{"/window", e.Window}, {"/expires_after", e.ExpiresAfter},
+		{"/coalesce", e.Coalesce}, {"/batch", e.Batch}, {"/window", e.Window}, {"/expires_after", e.ExpiresAfter},
 	} {
 		if len(part.given) > 0 && string(part.given) != "null" {
 			p.Add(part.pointer, "is not available yet")
@@ -178,6 +177,9 @@ func (e *Endpoint) validatePlain(p *Problems) {
 	}
 	if e.UID != nil {
 		checkUID(p, "/uid", *e.UID, EndpointPrefix)
+	}
+	if preset := string(e.Preset); preset != "" && preset != "null" && (preset[0] != '"' || len(preset) > MaxNameLen) {
+		p.Add("/preset", "is not the name of a preset")
 	}
 	CheckText(p, "/description", e.Description, MaxDescriptionLen)
 	checkTexts(p, "/labels", e.Labels, MaxNameLen)

@@ -176,7 +176,6 @@ func oauth(url string) Auth {
 
 func TestWhatIsNotBuiltIsRefused(t *testing.T) {
 	for pointer, change := range map[string]func(e *Endpoint){
-		"/preset":        func(e *Endpoint) { e.Preset = json.RawMessage(`"wms"`) },
 		"/coalesce":      func(e *Endpoint) { e.Coalesce = json.RawMessage(`true`) },
 		"/batch":         func(e *Endpoint) { e.Batch = json.RawMessage(`{"max":10}`) },
 		"/window":        func(e *Endpoint) { e.Window = json.RawMessage(`{}`) },
@@ -188,7 +187,7 @@ func TestWhatIsNotBuiltIsRefused(t *testing.T) {
 			t.Errorf("%s: got %s %v, want not_available", pointer, code, got)
 		}
 	}
-	e := endpoint(func(e *Endpoint) { e.Preset, e.Window = json.RawMessage("null"), json.RawMessage("null") })
+	e := endpoint(func(e *Endpoint) { e.Batch, e.Window = json.RawMessage("null"), json.RawMessage("null") })
 	if err := e.Validate(); err != nil {
 		t.Errorf("null was refused: %v", err)
 	}

@@ -23,9 +23,9 @@ const (
 	ringRate     = 20      // requests a second
 	ringByteRate = 1 << 20 // bytes a second
 	ringWaiting  = 64 << 20
-	ringChunk    = 200 // requests of one transaction
-	ringChunkMax = 8 << 20
-	ringPause    = 250 * time.Millisecond
+	ringChunk    = 50 // requests of one transaction
+	ringChunkMax = 2 << 20
+	ringPause    = 60 * time.Millisecond
 )
 
 // ring collects what is written outside the accepting commits: unverified requests, and the numbers of all. The zero

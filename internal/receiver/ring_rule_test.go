@@ -62,3 +62,16 @@ func TestRule9_ALargeCertificateIsRefused(t *testing.T) {
 		t.Errorf("the reason is %q", reason)
 	}
 }
+
+// A condition is bounded for one part, and for all parts of a request together; what cannot be judged in time waits for a
+// person, neither let through nor dropped.
+func TestRule11_JudgingARequestHasAnEnd(t *testing.T) {
+	g := onSQLite(t)
+	s := g.source(1, func(s *settings.Source) {
+		s.Split, s.MaxBody = "body.items", 4<<20
+		s.Accept.Condition = "data.l.exists(x, data.l.exists(y, x + y < 0.0))"
+	})
+	item := `{"l":[` + strings.Repeat("1,", 60) + `1]}`
+	g.want(g.post(`{"items":[`+strings.Repeat(item+",", 9_999)+item+`]}`), 200, "")
+	g.wantRequest(g.requests(s, 1)[0], hub.RequestQuarantined, 200, "more than 500 ms")
+}

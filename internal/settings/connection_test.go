@@ -31,6 +31,7 @@ func (o *office) erpFile(name, statements string) {
 }
 
 func TestM5_AConnectionFromCreationToRemoval(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		var told []settings.Connection
@@ -79,6 +80,7 @@ func TestM5_AConnectionFromCreationToRemoval(t *testing.T) {
 }
 
 func TestRule3_AnotherHostOrDriverNeedsTheWholeDSN(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.connection(o.tenant, money)
@@ -110,6 +112,7 @@ func TestRule3_AnotherHostOrDriverNeedsTheWholeDSN(t *testing.T) {
 }
 
 func TestRule15_AConnectionReachesOnlyWhatItMay(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		home := t.TempDir()
@@ -150,6 +153,7 @@ func TestRule15_AConnectionReachesOnlyWhatItMay(t *testing.T) {
 }
 
 func TestM9_ADatabaseIsTestedAndDescribed(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newERP(t, s)
 		test, err := o.TestConnection(o.ctx, o.tenant, "erp", jana)
@@ -185,6 +189,7 @@ func TestM9_ADatabaseIsTestedAndDescribed(t *testing.T) {
 }
 
 func TestRule14_AForeignConnectionOrTableIsNotFound(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newERP(t, s)
 		erp, err := o.Connection(o.ctx, o.tenant, "erp")
@@ -217,6 +222,7 @@ func TestRule14_AForeignConnectionOrTableIsNotFound(t *testing.T) {
 }
 
 func TestM7_ATranslationTable(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		var told []settings.Table

@@ -40,6 +40,9 @@ func (s *Service) PatchEndpoint(ctx context.Context, tenant int64, ref string, p
 	if err != nil {
 		return hub.Target{}, err
 	}
+	if patch, err = s.UnderPreset(patch, prev.Endpoint.Preset); err != nil {
+		return hub.Target{}, err
+	}
 	e, err := patched(prev.Endpoint, patch)
 	if err != nil {
 		return hub.Target{}, err

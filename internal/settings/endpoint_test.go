@@ -14,6 +14,7 @@ import (
 const plain = `{"request":{"url":"https://wms.example/in"}}`
 
 func TestC1_AnEndpointIsAnAddressAndEvents(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(`{"name":"Sklad","request":{"url":"https://wms.example/in"},"subscription":{"event_types":["order.*"]}}`)
@@ -42,6 +43,7 @@ func TestC1_AnEndpointIsAnAddressAndEvents(t *testing.T) {
 }
 
 func TestEveryChangeIsLiveInOrder(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)
@@ -69,6 +71,7 @@ func TestEveryChangeIsLiveInOrder(t *testing.T) {
 }
 
 func TestWhatWasReadCanBePutBack(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(`{"uid":"wms","request":{"url":"https://wms.example/in"},"auth":{"type":"bearer","token":"t0ken"}}`)
@@ -88,6 +91,7 @@ func TestWhatWasReadCanBePutBack(t *testing.T) {
 }
 
 func TestPutCreatesAtAUIDOrName(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		a, created, err := o.ReplaceEndpoint(o.ctx, o.tenant, "wms-1", o.endpoint(plain), "", jana)
@@ -123,6 +127,7 @@ func TestPutCreatesAtAUIDOrName(t *testing.T) {
 }
 
 func TestANameOfTwoIsNoReference(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		a, b := o.create(plain), o.create(plain)
@@ -135,6 +140,7 @@ func TestANameOfTwoIsNoReference(t *testing.T) {
 }
 
 func TestTwoEditorsDoNotOverwriteEachOther(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)
@@ -149,6 +155,7 @@ func TestTwoEditorsDoNotOverwriteEachOther(t *testing.T) {
 }
 
 func TestBadSettingsAreNamedAllAtOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		_, err := o.CreateEndpoint(o.ctx, o.tenant, o.endpoint(`{
@@ -178,6 +185,7 @@ func TestBadSettingsAreNamedAllAtOnce(t *testing.T) {
 }
 
 func TestE5_ABodyTakesThePayloadWithIt(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)
@@ -193,6 +201,7 @@ func TestE5_ABodyTakesThePayloadWithIt(t *testing.T) {
 }
 
 func TestP2_EverythingAWebhookIsMadeOfIsKept(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(`{"name":"Zeiterfassung","active":true,"description":"für die Monteure","labels":{"team":"montage"},
@@ -211,6 +220,7 @@ func TestP2_EverythingAWebhookIsMadeOfIsKept(t *testing.T) {
 }
 
 func TestAMoveWithABacklogIsConfirmed(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)
@@ -228,6 +238,7 @@ func TestAMoveWithABacklogIsConfirmed(t *testing.T) {
 }
 
 func TestRule14_AnotherTenantsEndpointIsUnknown(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(`{"uid":"wms","request":{"url":"https://wms.example/in"},"auth":{"type":"bearer","token":"t0ken"}}`)

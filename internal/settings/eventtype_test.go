@@ -26,6 +26,7 @@ const credit = `{"name":"customer.credit.changed","title":{"en":"Credit changed"
 	"sample":{"customer":{"id":"C-1"},"credit":1234.50},"key":"customer.id","refs":["customer.email"]}`
 
 func TestE2_AnEventTypeOfOnesOwnNeedsNoCode(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		put, created, err := o.PutEventType(o.ctx, o.eventType(credit), "", jana)
@@ -55,6 +56,7 @@ func TestE2_AnEventTypeOfOnesOwnNeedsNoCode(t *testing.T) {
 }
 
 func TestO1_ABadEventTypeIsExplained(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		for text, pointer := range map[string]string{
@@ -91,6 +93,7 @@ func TestO1_ABadEventTypeIsExplained(t *testing.T) {
 }
 
 func TestUndeclaredTypesAreListedAsDiscovered(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		told := make(chan []settings.EventType, 4)
@@ -128,6 +131,7 @@ func TestDiscoveringNeverBlocks(t *testing.T) {
 }
 
 func TestC2_APackDeclaresItsEventTypesAndLeavesOnesOwnAlone(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		all, err := o.Packs()

@@ -46,6 +46,7 @@ func certificate(t *testing.T, dir, name string) (certFile, keyFile string) {
 }
 
 func TestM1_AListenerIsOpenedAtItsOwnAddressWithItsOwnCertificate(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		g := newGate(t, s)
 		var told []settings.Listener

@@ -58,6 +58,7 @@ func (o *office) table(tenant int64, text string) settings.Table {
 func pip(t hub.Target) string { return t.ID.Text(hub.PipelinePrefix) }
 
 func TestM7_APipelineFromCreationToRemoval(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newERP(t, s)
 		made := o.makePipeline(orders)
@@ -105,6 +106,7 @@ func TestM7_APipelineFromCreationToRemoval(t *testing.T) {
 }
 
 func TestM7_APipelineIsReplacedAndPatched(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newERP(t, s)
 		made, created, err := o.ReplacePipeline(o.ctx, o.tenant, "orders-1", o.pipeline(orders), "", jana)
@@ -140,6 +142,7 @@ func TestM7_APipelineIsReplacedAndPatched(t *testing.T) {
 }
 
 func TestM7_WrongSettingsOfAPipelineAreNamed(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newERP(t, s)
 		for text, pointer := range map[string]string{
@@ -169,6 +172,7 @@ func TestM7_WrongSettingsOfAPipelineAreNamed(t *testing.T) {
 }
 
 func TestM5_AStepNamesConnectionsAndTablesThatExist(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		o.Databases = connection.Options{Dir: t.TempDir()}
@@ -202,6 +206,7 @@ func TestM5_AStepNamesConnectionsAndTablesThatExist(t *testing.T) {
 }
 
 func TestRule3_StarsKeepAStepsSecretOnlyWhileItsAddressStays(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newERP(t, s)
 		const wait = `{"type":"wait","for":"1s"}`
@@ -277,6 +282,7 @@ func revealed(of hub.Secretive) string {
 }
 
 func TestRule14_AForeignPipelineIsNotFound(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newERP(t, s)
 		made := o.makePipeline(orders)
@@ -304,6 +310,7 @@ func TestRule14_AForeignPipelineIsNotFound(t *testing.T) {
 }
 
 func TestOneNameForTwoTargetsIsNoReference(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newERP(t, s)
 		made := o.makePipeline(orders)
@@ -326,6 +333,7 @@ func TestOneNameForTwoTargetsIsNoReference(t *testing.T) {
 }
 
 func TestAPipelinesBacklogGoesNowhereElseUnasked(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newERP(t, s)
 		o.connection(o.tenant, `{"name":"erp-2","driver":"sqlite","dsn":"erp2.db"}`)
@@ -349,6 +357,7 @@ func TestAPipelinesBacklogGoesNowhereElseUnasked(t *testing.T) {
 }
 
 func TestATenantGoesOnlyWhenNothingOfItWorks(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newERP(t, s)
 		uid := "acme"
@@ -366,6 +375,7 @@ func TestATenantGoesOnlyWhenNothingOfItWorks(t *testing.T) {
 }
 
 func TestO5_MailIsNotPromisedWithoutAServer(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		const mail = `{"name":"p","steps":[{"type":"wait","for":"1s"},{"type":"mail","to":["a@b.cz"],"subject":"x"}]}`

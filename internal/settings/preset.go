@@ -103,6 +103,7 @@ func (s *Service) ApplyPreset(ctx context.Context, tenant int64, p Preset, varia
 			if name != "" {
 				e.Name = name
 			}
+			e.Preset = json.RawMessage(`"` + p.ref() + `"`) // names of packs and presets need no escaping
 			made.Target, err = s.CreateEndpoint(ctx, tenant, e, by)
 		}
 	case PresetPipeline:
@@ -189,6 +190,56 @@ func (s *Service) applyPipeline(ctx context.Context, tenant int64, p *Preset, ra
 		return hub.Target{}, err
 	}
 	return s.createTarget(ctx, aPipeline(tenant, set), by)
+}
+
+// UnderPreset puts the settings of an endpoint over those of the preset that it names, as in a source: what is given wins.
+// A preset that was named before is only a note: its settings may have been changed by hand since. prev is nil for what is new.
+func (s *Service) UnderPreset(raw, prev json.RawMessage) (json.RawMessage, error) {
+	given, err := object(raw)
+	if err != nil {
+		return nil, err
+	}
+	ref, _ := given["preset"].(string)
+	if ref == "" || string(prev) == `"`+ref+`"` {
+		return raw, nil
+	}
+	pack, name, _ := strings.Cut(ref, "/")
+	p, err := s.PresetNamed(pack, name)
+	if err == nil && p.Kind != PresetTarget {
+		err = hub.Errorf(hub.NotFound, "%s is a %s, not a target", ref, p.Kind)
+	}
+	if err != nil {
+		return nil, problemAt("/preset", err)
+	}
+	base, err := object(p.Settings)
+	if err != nil {
+		return nil, fmt.Errorf("BUG: the preset %s: %w", ref, err)
+	}
+	filled := merge(base, given)
+	var wrong hub.Problems
+	unfilled(&wrong, "", filled, &p)
+	if err := wrong.Err(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(filled)
+}
+
+// unfilled points at texts in which a variable of the preset is left.
+func unfilled(wrong *hub.Problems, at string, value any, p *Preset) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			unfilled(wrong, at+"/"+hub.EscapePointer(name), v[name], p)
+		}
+	case []any:
+		for i, item := range v {
+			unfilled(wrong, fmt.Sprintf("%s/%d", at, i), item, p)
+		}
+	case string:
+		if variable := p.VariableAt(at); variable != "" && strings.Contains(v, "{{"+variable+"}}") {
+			wrong.Add(at, "is missing; the preset %s leaves it to you", p.ref())
+		}
+	}
 }
 
 // decodeFilled reads settings as they stand in a pack, byte for byte, onto the defaults.

@@ -14,6 +14,7 @@ import (
 )
 
 func TestRule3_StarsKeepASecretOnlyWhileItsAddressStays(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		for name, c := range map[string]struct{ made, kept, moved, pointer string }{
@@ -77,6 +78,7 @@ func TestRule3_StarsKeepASecretOnlyWhileItsAddressStays(t *testing.T) {
 }
 
 func TestRule3_StarsMeanNothingWhereNothingIsStored(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		const stars = `{"request":{"url":"https://wms.example/in"},"auth":{"type":"bearer","token":"***"}}`
@@ -94,6 +96,7 @@ func TestRule3_StarsMeanNothingWhereNothingIsStored(t *testing.T) {
 }
 
 func TestE7_AnotherKindOfAuthStartsFromNothing(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(`{"request":{"url":"https://wms.example/in"},"auth":{"type":"bearer","token":"planted"}}`)
@@ -105,6 +108,7 @@ func TestE7_AnotherKindOfAuthStartsFromNothing(t *testing.T) {
 }
 
 func TestTheSigningSecretIsShownAndAudited(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)
@@ -126,6 +130,7 @@ func TestTheSigningSecretIsShownAndAudited(t *testing.T) {
 }
 
 func TestARotatedSecretSignsUntilItExpires(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)
@@ -155,6 +160,7 @@ func TestARotatedSecretSignsUntilItExpires(t *testing.T) {
 }
 
 func TestE7_AnEd25519KeyIsMadeAndItsPublicHalfShown(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(`{"request":{"url":"https://wms.example/in"},"signature":{"schemes":["ed25519"]}}`)
@@ -177,6 +183,7 @@ func receiver(t *testing.T, status int) (*httptest.Server, *int) {
 }
 
 func TestRule18_SecretsAreInNoRevision(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(`{"request":{"url":"https://wms.example/in"},"auth":{"type":"bearer","token":"planted-1"}}`)

@@ -79,6 +79,7 @@ func (g *gate) change(src settings.Source, patch string) (settings.Source, error
 }
 
 func eachGate(t *testing.T, story func(g *gate)) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) { story(newGate(t, s)) })
 }
 
@@ -314,6 +315,7 @@ func TestM4_ADraftIsStoredNowhere(t *testing.T) {
 
 // Every provider that comes with the hub is set up by its name, a secret and the settings it asks for.
 func TestM2_EveryProviderIsSetUpByItsName(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		all, err := o.AllProviders()

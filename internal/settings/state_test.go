@@ -10,6 +10,7 @@ import (
 )
 
 func TestO3_PauseHoldsAndResumeDrainsAtAPace(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)
@@ -44,6 +45,7 @@ func TestO3_PauseHoldsAndResumeDrainsAtAPace(t *testing.T) {
 }
 
 func TestPausingTwiceChangesNothing(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)
@@ -59,6 +61,7 @@ func TestPausingTwiceChangesNothing(t *testing.T) {
 }
 
 func TestResumeEndsDisabledAndForgetsTheOutage(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)
@@ -89,6 +92,7 @@ func TestResumeEndsDisabledAndForgetsTheOutage(t *testing.T) {
 }
 
 func TestP6_OffSaysWhoAndOnEndsIt(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)
@@ -108,6 +112,7 @@ func TestP6_OffSaysWhoAndOnEndsIt(t *testing.T) {
 }
 
 func TestE1_AnEndpointMayBeMadeSwitchedOff(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(`{"active":false,"request":{"url":"https://wms.example/in"}}`)
@@ -118,6 +123,7 @@ func TestE1_AnEndpointMayBeMadeSwitchedOff(t *testing.T) {
 }
 
 func TestAChangeOfSettingsEndsNoPause(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		made := o.create(plain)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestATenantIsMadeOnceAndDeletedEmpty(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		uid := "customer-2"
@@ -49,6 +50,7 @@ func TestATenantIsMadeOnceAndDeletedEmpty(t *testing.T) {
 }
 
 func TestAKeyIsSeenOnce(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		k, secret, err := o.CreateKey(o.ctx, o.tenant, settings.Key{Name: "shop", Role: hub.Operator, Scopes: []string{"events:write"}}, jana)

@@ -14,6 +14,7 @@ import (
 )
 
 func TestP5_PreviewShowsTheCallWithoutMakingIt(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		server, calls := receiver(t, http.StatusOK)
@@ -53,6 +54,7 @@ func TestP5_PreviewShowsTheCallWithoutMakingIt(t *testing.T) {
 }
 
 func TestPreviewAsksWhetherTheEventMatches(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		o.Matches = func(_ context.Context, tenant int64, sub hub.Subscription, e *hub.Event) (bool, string) {
@@ -71,6 +73,7 @@ func TestPreviewAsksWhetherTheEventMatches(t *testing.T) {
 }
 
 func TestC4_ATestIsReallySentAndJudged(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		o := newOffice(t, s)
 		o.Sender.Policy = loopback()

@@ -63,13 +63,15 @@ func (s *Store) Requests(ctx context.Context, f RequestFilter, p Page) ([]hub.In
 		high = min(high, f.Until.UnixMilli()<<12-1)
 	}
 	var a args
+	from, narrow := `request`, ""
+	if len(f.Outcomes) == 1 && f.Outcomes[0] != hub.RequestAccepted {
+		from, narrow = s.byOutcome()
+	}
 	text := requestColumns + `
-		FROM request
+		FROM ` + from + `
 		WHERE source_no = ` + a.add(f.Source) + ` AND tenant_no = ` + a.add(f.Tenant) + ` AND no BETWEEN ` + a.add(low) + ` AND ` + a.add(high)
-	if len(f.Outcomes) == 1 && f.Outcomes[0] == hub.RequestQuarantined {
-		text += ` AND outcome = 'quarantined'` // written out, so that its index is used
-	} else if len(f.Outcomes) > 0 {
-		text += ` AND outcome IN (` + list(&a, f.Outcomes) + `)`
+	if len(f.Outcomes) > 0 {
+		text += ` AND outcome IN (` + list(&a, f.Outcomes) + `)` + narrow
 	}
 	text += ` ORDER BY no`
 	if !p.Ascending {
@@ -165,14 +167,25 @@ func (tx *Tx) AddRequests(ctx context.Context, requests []hub.InRequest) error {
 	return nil
 }
 
+// byOutcome is the table of requests as it is read by one outcome other than accepted, with what a WHERE must say so
+// that the index request_outcome serves. SQLite takes the primary key unless it is told, and reads all of a source.
+func (s *Store) byOutcome() (from, narrow string) {
+	from, narrow = `request`, ` AND outcome <> 'accepted'`
+	if !s.pg {
+		from += ` INDEXED BY request_outcome`
+	}
+	return from, narrow
+}
+
 // TrimRequests keeps the newest of the requests that nobody has proved: at most so many rows, at most so many bytes of
 // bodies and headers, and none from before a moment. Those that were verified are not touched: strangers cannot push
 // them out.
 func (tx *Tx) TrimRequests(ctx context.Context, source int64, outcome string, rows int, size int64, before time.Time) error {
-	const newest = `
+	from, narrow := tx.s.byOutcome()
+	newest := `
 		SELECT no, at, coalesce(length(body), 0) + length(headers)
-		FROM request
-		WHERE source_no = $1 AND outcome = $2 AND verified = 0
+		FROM ` + from + `
+		WHERE source_no = $1 AND outcome = $2 AND verified = 0` + narrow + `
 		ORDER BY no DESC`
 	type kept struct{ no, at, size int64 }
 	all, err := collect(ctx, tx, "requests", func(row rower) (k kept, err error) {
@@ -186,9 +199,9 @@ func (tx *Tx) TrimRequests(ctx context.Context, source int64, outcome string, ro
 		if sum += k.size; i < rows && sum <= size && k.at >= millis(before) {
 			continue
 		}
-		const drop = `
-			DELETE FROM request
-			WHERE source_no = $1 AND outcome = $2 AND verified = 0 AND no <= $3`
+		drop := `
+			DELETE FROM ` + from + `
+			WHERE source_no = $1 AND outcome = $2 AND verified = 0 AND no <= $3` + narrow
 		if _, err := tx.ExecContext(ctx, drop, source, outcome, k.no); err != nil {
 			return fmt.Errorf("trim requests: %w", err)
 		}

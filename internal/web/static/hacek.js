@@ -1,5 +1,5 @@
 // The console's own script. Every page works without it.
-// "/" goes to the search box, data-copy copies a field, data-zone tells the browser's time zone, and a menu closes
+// "/" goes to the search box, data-copy copies a field, data-insert puts a variable into one, data-zone tells the browser's time zone, and a menu closes
 // when one clicks beside it.
 addEventListener("keydown", (event) => {
   if (event.key === "/" && !event.target.closest("input, textarea, select")) {
@@ -10,6 +10,8 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("click", (event) => {
   closeMenus(event.target.closest("details.pop"));
+  const variable = event.target.closest("[data-insert]");
+  if (variable) insert(document.getElementById(variable.dataset.insert), variable.dataset.text);
   const from = event.target.closest("[data-copy]");
   if (from) navigator.clipboard?.writeText(document.getElementById(from.dataset.copy).value);
 });
@@ -19,4 +21,11 @@ for (const field of document.querySelectorAll("[data-zone]")) {
 
 function closeMenus(but) {
   for (const menu of document.querySelectorAll("details.pop[open]")) if (menu !== but) menu.open = false;
+}
+
+// insert puts a variable where the cursor of a field is.
+function insert(field, text) {
+  field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+  field.focus();
+  field.dispatchEvent(new Event("input", { bubbles: true }));
 }

@@ -1,0 +1,159 @@
+package web
+
+import (
+	"strconv"
+	"time"
+
+	"hacek/internal/hub"
+)
+
+// pipelineView is what pipeline.html shows: the steps with what they did last, and how the pipeline goes.
+type pipelineView struct {
+	Name, Path, ETag  string
+	Badge             Badge
+	Since, Why        string
+	Active, Off       bool
+	Events, Sources   []string
+	Condition         string
+	Steps             []stepCard
+	Last              *lastRun
+	Waiting           int64
+	Oldest            time.Time
+	Spark             Spark
+	Delivered, Failed int64
+	Deliveries        []deliveryLine
+	AllPath           string
+	MayPause, MayEdit bool
+	Pause, Resume     *Form
+	Paces             []pace
+	Refusal           *Form // of what was pressed on this page
+	Kinds             []Option
+	Dry               dryRun
+}
+
+func (v *visit) pipelinePage() error {
+	page, err := v.pipeline(nil, nil)
+	if err != nil {
+		return err
+	}
+	return v.show("pipeline", page.Name, page)
+}
+
+func (v *visit) thePipeline() (hub.Target, error) {
+	return v.Settings.Pipeline(v.ctx(), v.tenant(), v.r.PathValue("pipeline"))
+}
+
+// pipelineETag names the version that a page shows.
+func pipelineETag(t *hub.Target) string { return strconv.Quote(strconv.FormatInt(t.Version, 10)) }
+
+// pipeline builds the page; paused is what pausing was answered, refusal what anything else on it was.
+func (v *visit) pipeline(paused, refusal error) (pipelineView, error) {
+	t, err := v.thePipeline()
+	if err != nil {
+		return pipelineView{}, err
+	}
+	page := pipelineView{
+		Name: t.Name, Path: targetPath(&t), ETag: pipelineETag(&t), Badge: v.targetBadge(&t), Active: t.State == hub.Active, Off: t.State == hub.Off,
+		Sources: t.Pipeline.Subscription.Sources, Condition: t.Pipeline.Subscription.Condition,
+		MayPause: v.may(hub.Operator), MayEdit: v.may(hub.Editor), Kinds: v.stepKinds(), AllPath: "/deliveries?target=" + t.ID.Text(hub.PipelinePrefix),
+	}
+	types, err := v.eventTypes()
+	if err != nil {
+		return page, err
+	}
+	for _, name := range t.Pipeline.Subscription.EventTypes {
+		page.Events = append(page.Events, v.eventTitle(types, name))
+	}
+	if page.Waiting, page.Oldest, err = v.Store.Waiting(v.ctx(), t.No); err != nil {
+		return page, err
+	}
+	f, err := v.figures([]hub.Target{t})
+	if err != nil {
+		return page, err
+	}
+	page.Spark = v.spark(f.days[t.No])
+	page.Delivered, page.Failed, _ = f.days[t.No].sums()
+	if t.State != hub.Active {
+		page.Why = t.StateWhy
+		page.Since = v.lang.Text("web_webhook.since."+string(t.State), "who", t.StateBy, "date", v.lang.Date(t.StateAt, v.zone), "time", v.clock(t.StateAt))
+	}
+	if page.Deliveries, err = v.deliveryLines(t); err != nil {
+		return page, err
+	}
+	if page.Last, err = v.lastRunOf(&t); err != nil {
+		return page, err
+	}
+	page.Steps = v.stepCards(&t, page.Path)
+	if page.Last != nil {
+		v.withRun(page.Steps, page.Last)
+	}
+	page.Pause = v.newForm(page.Path+"/pause", paused, Field{
+		Name: "why", Pointer: "/why", Label: v.lang.Text("web_webhook.why"), Hint: v.lang.Text("web_webhook.why_hint"),
+	})
+	page.Resume, page.Refusal = v.newForm(page.Path+"/resume", nil), v.newForm("", refusal)
+	page.Paces = v.paces(page.Waiting)
+	page.Dry, err = v.dryChoices(&t, types)
+	return page, err
+}
+
+// refusePipeline shows the page again with why something on it was not done.
+func (v *visit) refusePipeline(paused, refusal error) error {
+	why := refusal
+	if why == nil {
+		why = paused
+	}
+	if ours(why) {
+		return why
+	}
+	page, err := v.pipeline(paused, refusal)
+	if err != nil {
+		return err
+	}
+	return v.refuse(why, "pipeline", page.Name, page)
+}
+
+func (v *visit) pausePipeline() error {
+	t, err := v.Settings.PauseTarget(v.ctx(), v.tenant(), hub.KindPipeline, v.r.PathValue("pipeline"), v.by(), v.form("why"))
+	if err != nil {
+		return v.refusePipeline(err, nil)
+	}
+	return v.goTo(targetPath(&t), "web_webhook.paused", "name", t.Name)
+}
+
+func (v *visit) resumePipeline() error {
+	var rate hub.Rate
+	if text := v.form("rate"); text != "" {
+		var err error
+		if rate, err = hub.ParseRate(text); err != nil {
+			return v.refusePipeline(nil, hub.Errorf(hub.Invalid, "%v", err))
+		}
+	}
+	t, err := v.Settings.ResumeTarget(v.ctx(), v.tenant(), hub.KindPipeline, v.r.PathValue("pipeline"), rate, v.by())
+	if err != nil {
+		return v.refusePipeline(nil, err)
+	}
+	return v.goTo(targetPath(&t), "web_webhook.resumed", "name", t.Name)
+}
+
+func (v *visit) switchPipeline() error {
+	patch, said := `{"active":false}`, "web_pipeline.switched_off"
+	if v.form("on") != "" {
+		patch, said = `{"active":true}`, "web_pipeline.switched_on"
+	}
+	t, err := v.Settings.PatchPipeline(v.ctx(), v.tenant(), v.r.PathValue("pipeline"), []byte(patch), v.form("etag"), v.by())
+	if err != nil {
+		return v.refusePipeline(nil, err)
+	}
+	return v.goTo(targetPath(&t), said, "name", t.Name)
+}
+
+func (v *visit) deletePipeline() error {
+	t, err := v.thePipeline()
+	if err != nil {
+		return err
+	}
+	if err := v.Settings.DeleteTarget(v.ctx(), v.tenant(), hub.KindPipeline, v.r.PathValue("pipeline"), v.form("etag"), v.by()); err != nil {
+		return v.refusePipeline(nil, err)
+	}
+	return v.goTo("/pipelines", "web_pipeline.deleted", "name", t.Name)
+}

@@ -1,0 +1,90 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"hacek/internal/hub"
+)
+
+// editPipelineView is what pipeline_edit.html shows: what a pipeline is called and takes, or all of it as JSON.
+type editPipelineView struct {
+	Name, Path string
+	Expert     bool
+	Form       *Form
+}
+
+func (v *visit) editPipelinePage() error {
+	page, err := v.editPipeline(nil)
+	if err != nil {
+		return err
+	}
+	return v.show("pipeline_edit", page.Name, page)
+}
+
+func (v *visit) editPipeline(refusal error) (editPipelineView, error) {
+	t, err := v.thePipeline()
+	if err != nil {
+		return editPipelineView{}, err
+	}
+	page := editPipelineView{Name: t.Name, Path: targetPath(&t), Expert: v.r.FormValue("view") == "expert"}
+	fields := v.subscriptionFields(&t.Pipeline)
+	if page.Expert {
+		text, err := json.MarshalIndent(t.Pipeline, "", "  ")
+		if err != nil {
+			return page, err
+		}
+		fields = []Field{{Name: "json", Pointer: "/", Label: v.lang.Text("web_pipeline.json"), Hint: v.lang.Text("web_pipeline.json_hint"), Type: "textarea", Mono: true, Value: string(text)}}
+	}
+	page.Form = v.newForm(page.Path+"/edit", refusal, fields...)
+	page.Form.ETag = pipelineETag(&t)
+	return page, nil
+}
+
+func (v *visit) savePipeline() error {
+	t, err := v.thePipeline()
+	if err != nil {
+		return err
+	}
+	p := t.Pipeline
+	if v.form("view") == "expert" {
+		p = hub.DefaultPipeline()
+		err = readJSON(v.form("json"), &p)
+	} else {
+		v.readSubscription(&p)
+	}
+	if err == nil {
+		t, _, err = v.Settings.ReplacePipeline(v.ctx(), v.tenant(), t.ID.Text(hub.PipelinePrefix), p, v.form("etag"), v.by())
+	}
+	if err != nil {
+		page, broken := v.editPipeline(err)
+		if broken != nil {
+			return broken
+		}
+		return v.refuse(err, "pipeline_edit", page.Name, page)
+	}
+	return v.goTo(targetPath(&t), "web_pipeline.saved", "name", t.Name)
+}
+
+// readJSON reads settings that somebody typed. What is wrong never repeats a value: it may be secret.
+func readJSON(text string, into any) error {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil && d.More() {
+		err = errors.New("there is something after the end of the JSON")
+	}
+	if err == nil {
+		return nil
+	}
+	var p hub.Problems
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		kind, _, _ := strings.Cut(wrongType.Value, " ")
+		p.Add("/"+strings.ReplaceAll(wrongType.Field, ".", "/"), "must not be a JSON %s", kind)
+	} else {
+		p.Add("/", "%s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return p.Err()
+}

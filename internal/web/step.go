@@ -1,0 +1,197 @@
+package web
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"hacek/internal/hub"
+)
+
+// stepView is what step.html shows: one step of a pipeline, as a small form of its type or as JSON.
+type stepView struct {
+	Pipeline, Path   string // of the pipeline
+	Title, Icon      string
+	N                int
+	New, Expert      bool
+	Kind             string
+	Form             *Form
+	Fields           []*Field // in their order
+	Map              *mapForm
+	Write            *writeForm
+	Simple, JSON     string // addresses of the two views
+	Paths            []dataPath
+	PathsOf          string // the number of the document that the values are from
+	Result           *Badge
+	Error            string
+	Input, Output    *Cut
+}
+
+func (v *visit) newStepPage() error  { return v.showStep(nil, nil) }
+func (v *visit) stepPage() error     { return v.showStep(nil, nil) }
+
+// stepNumber is the step that the path names, counted from 0; a new one stands behind the last.
+func (v *visit) stepNumber(t *hub.Target) (n int, made bool, err error) {
+	text := v.r.PathValue("step")
+	if text == "" {
+		return len(t.Pipeline.Steps), true, nil
+	}
+	n, err = strconv.Atoi(text)
+	if err != nil || n < 1 || n > len(t.Pipeline.Steps) {
+		return 0, false, hub.Errorf(hub.NotFound, "the pipeline has no step %q", text)
+	}
+	return n - 1, false, nil
+}
+
+// theStep is the step as it is stored, or an empty one of the type that was chosen.
+func (v *visit) theStep(t *hub.Target) (s hub.Step, n int, made bool, err error) {
+	n, made, err = v.stepNumber(t)
+	if err != nil || !made {
+		if err == nil {
+			s = t.Pipeline.Steps[n]
+		}
+		return s, n, made, err
+	}
+	s.Type = v.r.FormValue("type")
+	if !slices.Contains(stepTypes(), s.Type) {
+		return s, n, made, hub.Errorf(hub.NotFound, "there is no step of type %q", s.Type)
+	}
+	return s, n, made, nil
+}
+
+// showStep shows the form. typed is what stands in it when it differs from what is stored; refusal is why it was not
+// taken.
+func (v *visit) showStep(typed *hub.Step, refusal error) error {
+	t, err := v.thePipeline()
+	if err != nil {
+		return err
+	}
+	s, n, made, err := v.theStep(&t)
+	if err != nil {
+		return err
+	}
+	if typed != nil {
+		s = *typed
+	}
+	page := stepView{
+		Pipeline: t.Name, Path: targetPath(&t), Title: v.stepWord(s.Type), Icon: stepIcons[s.Type], N: n + 1, New: made, Kind: s.Type,
+		Expert: v.r.FormValue("view") == "expert",
+	}
+	here := page.Path + "/steps/" + strconv.Itoa(n+1)
+	page.Simple, page.JSON = here, here+"?view=expert"
+	if made {
+		here = page.Path + "/steps/new"
+		page.Simple, page.JSON = here+"?type="+s.Type, here+"?view=expert&type="+s.Type
+	}
+	if err := v.stepData(&page, &t, n); err != nil {
+		return err
+	}
+	fields, err := v.stepFields(&page, &s, n, refusal)
+	if err != nil {
+		return err
+	}
+	page.Form = v.newForm(here, refusal, fields...)
+	page.Form.ETag = pipelineETag(&t)
+	for i := range fields {
+		page.Fields = append(page.Fields, &fields[i])
+	}
+	if refusal != nil {
+		return v.refuse(refusal, "step", page.Title, page)
+	}
+	return v.show("step", page.Title, page)
+}
+
+// saveStep takes the form of a step, or shows it again with what was chosen so far.
+func (v *visit) saveStep() error {
+	t, err := v.thePipeline()
+	if err != nil {
+		return err
+	}
+	s, n, made, err := v.theStep(&t)
+	if err != nil {
+		return err
+	}
+	kind := s.Type
+	if v.form("view") == "expert" {
+		s = hub.Step{}
+		if err = readJSON(v.form("json"), &s); err == nil && s.Type == "" {
+			s.Type = kind
+		}
+	} else {
+		err = v.readStep(&s)
+	}
+	if err == nil && v.form("do") == "look" {
+		return v.showStep(&s, nil)
+	}
+	if err == nil {
+		steps := slices.Clone(t.Pipeline.Steps)
+		if made {
+			steps = append(steps, s)
+		} else {
+			steps[n] = s
+		}
+		err = v.putSteps(t, steps)
+	}
+	if err != nil {
+		if ours(err) {
+			return err
+		}
+		if s.Type == "" {
+			s.Type = kind
+		}
+		return v.showStep(&s, err)
+	}
+	return v.goTo(targetPath(&t), "web_pipeline.step_saved", "number", strconv.Itoa(n+1))
+}
+
+// putSteps stores a pipeline with other steps, if nobody has changed it since it was shown.
+func (v *visit) putSteps(t hub.Target, steps []hub.Step) error {
+	p := t.Pipeline
+	p.Steps = steps
+	_, _, err := v.Settings.ReplacePipeline(v.ctx(), v.tenant(), t.ID.Text(hub.PipelinePrefix), p, v.form("etag"), v.by())
+	return err
+}
+
+func (v *visit) moveStep() error {
+	t, err := v.thePipeline()
+	if err != nil {
+		return err
+	}
+	n, _, err := v.stepNumber(&t)
+	if err != nil {
+		return err
+	}
+	to := n + 1
+	if v.form("way") == "up" {
+		to = n - 1
+	}
+	if to < 0 || to >= len(t.Pipeline.Steps) {
+		return v.goTo(targetPath(&t), "")
+	}
+	steps := slices.Clone(t.Pipeline.Steps)
+	steps[n], steps[to] = steps[to], steps[n]
+	if err := v.putSteps(t, steps); err != nil {
+		return v.refusePipeline(nil, err)
+	}
+	return v.goTo(targetPath(&t), "web_pipeline.moved")
+}
+
+func (v *visit) removeStep() error {
+	t, err := v.thePipeline()
+	if err != nil {
+		return err
+	}
+	n, _, err := v.stepNumber(&t)
+	if err != nil {
+		return err
+	}
+	if err := v.putSteps(t, slices.Delete(slices.Clone(t.Pipeline.Steps), n, n+1)); err != nil {
+		return v.refusePipeline(nil, err)
+	}
+	return v.goTo(targetPath(&t), "web_pipeline.removed")
+}
+
+func stepJSON(s *hub.Step) (string, error) {
+	text, err := json.MarshalIndent(s, "", "  ")
+	return string(text), err
+}

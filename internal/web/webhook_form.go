@@ -1,0 +1,278 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+
+	"hacek/internal/hub"
+	"hacek/internal/settings"
+)
+
+// webhookFormView is what webhook_form.html shows: all settings of one webhook, the call they make, and its test.
+type webhookFormView struct {
+	ID, Name                         string // "" while it is new
+	Title                            string
+	Badge                            Badge
+	Form                             *Form
+	Simple, Active, Compress, Judged bool
+	Groups                           []webhookGroup
+	Rules                            conditionRules
+	Hundred                          *hundred
+	Payload, FieldsMode              string
+	Schemes                          []webhookTick
+	Variables                        []settings.Variable
+	SampleType                       string
+	With                             []Option
+	Preview                          *webhookPreview
+	Test                             *webhookTest
+	Week                             *webhookWeek
+	Differs                          []setting // what somebody else stored meanwhile
+	AskMove                          bool      // what waits would go to another address
+	MoreHMAC                         int       // signatures beyond the one the form shows
+}
+
+// insertList is the list of variables beside one field.
+type insertList struct {
+	Field     string
+	Variables []settings.Variable
+}
+
+// mostInserted is how many variables stand beside a field; whoever needs more writes the name.
+const mostInserted = 100
+
+// Insert is the list for the field with an id.
+func (w webhookFormView) Insert(field string) insertList {
+	return insertList{field, w.Variables[:min(len(w.Variables), mostInserted)]}
+}
+
+func (v *visit) newWebhookPage() error {
+	return v.showWebhookForm(nil, hub.DefaultEndpoint(), nil)
+}
+
+func (v *visit) editWebhookPage() error {
+	t, err := v.Settings.Endpoint(v.ctx(), v.tenant(), v.r.PathValue("endpoint"))
+	if err != nil {
+		return err
+	}
+	return v.showWebhookForm(&t, t.Endpoint, nil)
+}
+
+func (v *visit) showWebhookForm(t *hub.Target, e hub.Endpoint, test *webhookTest) error {
+	page, err := v.webhookForm(t, e, nil)
+	if err != nil {
+		return err
+	}
+	page.Preview, page.Test = v.webhookPreview(t, e, nil), test
+	return v.show("webhook_form", page.Title, page)
+}
+
+// saveNewWebhook and saveWebhook work what was pressed: save, test, or only look.
+func (v *visit) saveNewWebhook() error { return v.workWebhook(nil) }
+
+func (v *visit) saveWebhook() error {
+	t, err := v.Settings.Endpoint(v.ctx(), v.tenant(), v.r.PathValue("endpoint"))
+	if err != nil {
+		return err
+	}
+	return v.workWebhook(&t)
+}
+
+func (v *visit) workWebhook(t *hub.Target) error {
+	stored := hub.DefaultEndpoint()
+	if t != nil {
+		stored = t.Endpoint
+	}
+	e, wrong := v.typedEndpoint(stored)
+	do := v.form("do")
+	if do != "save" && do != "test" {
+		page, err := v.webhookForm(t, e, nil)
+		if err != nil {
+			return err
+		}
+		page.Preview = v.webhookPreview(t, e, wrong)
+		return v.show("webhook_form", page.Title, page)
+	}
+	if t != nil && wrong == nil && v.changesCondition(e, stored) {
+		return v.showWeek(t, e, stored)
+	}
+	made, err := v.storeWebhook(t, e, wrong)
+	if err != nil {
+		return v.refuseWebhook(t, e, err)
+	}
+	path := targetPath(&made)
+	switch {
+	case do == "test" && t == nil:
+		// The same form goes to the page of what now exists, so that a reload does not make it twice.
+		http.Redirect(v.w, v.r, path+"/edit", http.StatusTemporaryRedirect)
+		return nil
+	case do == "test":
+		test, err := v.testWebhook(&made)
+		if err != nil {
+			return v.refuseWebhook(&made, e, err)
+		}
+		return v.showWebhookForm(&made, made.Endpoint, test)
+	case t == nil:
+		return v.goTo(path, "web_webhook.created", "name", made.Name)
+	}
+	return v.goTo(path, "web_webhook.saved", "name", made.Name)
+}
+
+// storeWebhook creates or changes it; wrong is what could not be read. Everything that is wrong is told at once.
+func (v *visit) storeWebhook(t *hub.Target, e hub.Endpoint, wrong error) (hub.Target, error) {
+	if wrong != nil {
+		return hub.Target{}, v.allWrong(t, e, wrong)
+	}
+	by := v.by()
+	by.Backlog = v.r.PostForm.Has("backlog")
+	if t == nil {
+		return v.Settings.CreateEndpoint(v.ctx(), v.tenant(), e, by)
+	}
+	made, _, err := v.Settings.ReplaceEndpoint(v.ctx(), v.tenant(), t.ID.Text(hub.EndpointPrefix), e, v.form("etag"), by)
+	return made, err
+}
+
+// allWrong adds what the settings would refuse to what could not even be read.
+func (v *visit) allWrong(t *hub.Target, e hub.Endpoint, wrong error) error {
+	_, err := v.Settings.Preview(v.ctx(), v.tenant(), refOf(t), &e, settings.TryInput{})
+	all, more := fieldsOf(wrong), fieldsOf(err)
+	for _, field := range more {
+		if !slices.ContainsFunc(all, func(f hub.FieldError) bool { return f.Pointer == field.Pointer }) {
+			all = append(all, field)
+		}
+	}
+	return hub.Problems(all).Err()
+}
+
+func refOf(t *hub.Target) string {
+	if t == nil {
+		return ""
+	}
+	return t.ID.Text(hub.EndpointPrefix)
+}
+
+func (v *visit) refuseWebhook(t *hub.Target, e hub.Endpoint, refusal error) error {
+	if ours(refusal) {
+		return refusal
+	}
+	page, err := v.webhookForm(t, e, refusal)
+	if err != nil {
+		return err
+	}
+	page.Preview = v.webhookPreview(t, e, refusal)
+	return v.refuse(refusal, "webhook_form", page.Title, page)
+}
+
+// webhookForm builds the page for an endpoint as it is stored or was typed; refusal is what saving was answered.
+func (v *visit) webhookForm(t *hub.Target, e hub.Endpoint, refusal error) (webhookFormView, error) {
+	page := webhookFormView{Title: v.lang.Text("web_webhook.new_title"), Active: e.Active, Compress: e.Request.Compress, Payload: e.Request.Payload, Simple: v.form("view") != "expert"}
+	action := "/webhooks/new/own"
+	if t != nil {
+		page.ID, page.Name, page.Title, page.Badge = t.ID.Text(hub.EndpointPrefix), t.Name, t.Name, v.targetBadge(t)
+		action = targetPath(t) + "/edit"
+	}
+	var own []string
+	var err error
+	if page.Groups, own, err = v.webhookGroups(e.Subscription.EventTypes); err != nil {
+		return page, err
+	}
+	fields := v.webhookFields(&e, own)
+	typed := !methodReads(v.r)
+	if typed {
+		for i := range fields {
+			if fields[i].Type != "password" && fields[i].Name != "own_types" && fields[i].Name != "condition" {
+				fields[i].Value = v.form(fields[i].Name)
+			}
+		}
+	}
+	for i := range fields {
+		if fields[i].Type == "select" {
+			fields[i].Options = withChosen(fields[i].Options, fields[i].Value)
+		}
+	}
+	page.Form = v.newForm(action, refusal, fields...)
+	page.Form.Fields["own_types"].Value = words(own)
+	v.differs(&page, t, refusal)
+	if t != nil {
+		page.Form.ETag = v.Settings.ETag(*t)
+	}
+	page.Simple = page.Simple && len(page.Form.Wrong) == 0
+	page.FieldsMode = map[bool]string{true: "all", false: "some"}[e.Request.Fields == nil]
+	if e.Request.Fields != nil && len(*e.Request.Fields) == 0 {
+		page.FieldsMode = "none"
+	}
+	for _, scheme := range []struct{ name, title string }{{hub.SchemeStandard, "Standard Webhooks (HMAC-SHA256)"}, {hub.SchemeEd25519, "Standard Webhooks (Ed25519)"}, {hub.SchemeHMAC, v.lang.Text("web_webhook.scheme_hmac")}} {
+		page.Schemes = append(page.Schemes, webhookTick{scheme.name, scheme.title, slices.Contains(e.Signature.Schemes, scheme.name)})
+	}
+	page.MoreHMAC = max(0, len(e.Signature.HMAC)-1)
+	rules, _ := rulesOf(e.Subscription.Condition)
+	if typed {
+		rules = v.typedRules()
+	}
+	page.Rules = v.withOptions(rules)
+	page.Form.Fields["condition"].Value = e.Subscription.Condition
+	return page, v.webhookHelp(&page, &e)
+}
+
+// webhookHelp is what stands beside the fields: variables with samples, events to try with, the last hundred.
+func (v *visit) webhookHelp(page *webhookFormView, e *hub.Endpoint) error {
+	var err error
+	if page.SampleType, err = v.sampleType(e.Subscription); err != nil {
+		return err
+	}
+	if page.SampleType != "" {
+		if page.Variables, err = v.Settings.Variables(v.ctx(), v.tenant(), page.SampleType); err != nil && ours(err) {
+			return err
+		}
+	}
+	if page.With, err = v.eventsToTry(e.Subscription.EventTypes, page.SampleType); err != nil {
+		return err
+	}
+	page.Hundred, err = v.tryHundred(e.Subscription)
+	return err
+}
+
+// differs shows, after somebody else was faster, what is stored now where it is not what was typed.
+func (v *visit) differs(page *webhookFormView, t *hub.Target, refusal error) {
+	if t == nil || refusal == nil {
+		return
+	}
+	switch hub.CodeOf(refusal) {
+	case hub.PreconditionFailed:
+		now := v.webhookFields(&t.Endpoint, nil)
+		for i := range now {
+			f := page.Form.Fields[now[i].Name]
+			if f.Type != "password" && f.Name != "own_types" && unixLines(f.Value) != now[i].Value && f.Name != "condition" {
+				page.Differs = append(page.Differs, setting{now[i].Label, now[i].Value})
+			}
+		}
+		page.Differs = append(page.Differs, setting{v.lang.Text("web_webhooks.events"), words(t.Endpoint.Subscription.EventTypes)})
+		if c := t.Endpoint.Subscription.Condition; c != "" {
+			page.Differs = append(page.Differs, setting{v.lang.Text("web_webhook.condition"), c})
+		}
+	case hub.Conflict:
+		was, err := hub.Origin(t.Endpoint.Request.URL)
+		is, other := hub.Origin(v.form("url"))
+		page.AskMove = err != nil || other != nil || was != is
+	}
+}
+
+// changesCondition tells whether somebody should first see what the change would have done to last week's events.
+func (v *visit) changesCondition(e, stored hub.Endpoint) bool {
+	return e.Subscription.Condition != stored.Subscription.Condition && v.form("judged") != "as:"+e.Subscription.Condition
+}
+
+func (v *visit) showWeek(t *hub.Target, e, stored hub.Endpoint) error {
+	week, err := v.week(stored.Subscription, e.Subscription)
+	if err != nil {
+		return v.refuseWebhook(t, e, err)
+	}
+	page, err := v.webhookForm(t, e, nil)
+	if err != nil {
+		return err
+	}
+	if etag := v.form("etag"); etag != "" {
+		page.Form.ETag = etag // of what was first shown
+	}
+	page.Week, page.Preview = week, v.webhookPreview(t, e, nil)
+	return v.show("webhook_form", page.Title, page)
+}
