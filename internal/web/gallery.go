@@ -38,12 +38,12 @@ type galleryPresetView struct {
 
 func (v *visit) presetWebhookPage() error { return v.showPreset(nil) }
 
-func (v *visit) thePreset() (settings.Preset, error) {
+func (v *visit) webhookPreset() (settings.Preset, error) {
 	return v.Settings.PresetNamed(v.r.PathValue("pack"), v.r.PathValue("preset"))
 }
 
 func (v *visit) showPreset(refusal error) error {
-	p, err := v.thePreset()
+	p, err := v.webhookPreset()
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func presetField(one packs.Variable) string {
 }
 
 func (v *visit) applyPresetWebhook() error {
-	p, err := v.thePreset()
+	p, err := v.webhookPreset()
 	if err != nil {
 		return err
 	}

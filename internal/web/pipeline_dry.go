@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 
@@ -122,15 +121,6 @@ func (v *visit) dryRunPipeline() error {
 		page.Dry.Steps = append(page.Dry.Steps, card)
 	}
 	return v.show("pipeline", page.Name, page)
-}
-
-// indented lays JSON out over lines; any other text stays as it is.
-func indented(text string) string {
-	var b bytes.Buffer
-	if json.Indent(&b, []byte(text), "", "  ") != nil {
-		return text
-	}
-	return b.String()
 }
 
 // rowsOf reads the evidence of a write as rows. What was cut is no JSON and yields none.

@@ -142,7 +142,7 @@ func (v *visit) readyPipelinePage() error {
 	return v.show("pipeline_ready", page.Title, page)
 }
 
-func (v *visit) thePreset() (settings.Preset, error) {
+func (v *visit) theReadyPreset() (settings.Preset, error) {
 	p, err := v.Settings.PresetNamed(v.r.FormValue("pack"), v.r.FormValue("name"))
 	if err == nil && p.Kind != settings.PresetPipeline {
 		err = hub.Errorf(hub.NotFound, "%s/%s", p.Pack, p.Name)
@@ -151,7 +151,7 @@ func (v *visit) thePreset() (settings.Preset, error) {
 }
 
 func (v *visit) readyPipeline(refusal error) (readyPipelineView, error) {
-	p, err := v.thePreset()
+	p, err := v.theReadyPreset()
 	if err != nil {
 		return readyPipelineView{}, err
 	}
@@ -248,7 +248,7 @@ func (v *visit) namesOf(kind string) ([]string, error) {
 }
 
 func (v *visit) applyReadyPipeline() error {
-	p, err := v.thePreset()
+	p, err := v.theReadyPreset()
 	if err != nil {
 		return err
 	}

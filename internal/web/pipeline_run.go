@@ -14,20 +14,20 @@ import (
 
 // stepCard is one step on a page: what it is, and what it did with one event.
 type stepCard struct {
-	N                     int
-	Icon, Title, Name     string
-	What                  string // what it does, as it is set up
-	Path                  string // of its form; "" for a step that is only shown
-	First, Last           bool
-	Result                *Badge
-	Took                  string
-	Error, Hint           string
-	Input, Output         *Cut
-	Truncated             bool
-	Ask                   *askedWord
-	Kind                  string
-	Rows                  []shownRows // of a write: what goes into which table
-	HasRun                bool
+	N                 int
+	Icon, Title, Name string
+	What              string // what it does, as it is set up
+	Path              string // of its form; "" for a step that is only shown
+	First, Last       bool
+	Result            *Badge
+	Took              string
+	Error, Hint       string
+	Input, Output     *Cut
+	Truncated         bool
+	Ask               *askedWord
+	Kind              string
+	Rows              []shownRows // of a write: what goes into which table
+	HasRun            bool
 }
 
 // askedWord is a word that a translation table lacks, and the way to add it.
@@ -198,7 +198,7 @@ func (v *visit) record(c *stepCard, r *hub.StepRecord, delivery string) {
 		to   **Cut
 	}{{r.Input, &c.Input}, {r.Output, &c.Output}} {
 		if part.text != "" {
-			shown := cut(indented(part.text))
+			shown := cut(indented([]byte(part.text)))
 			*part.to = &shown
 		}
 	}

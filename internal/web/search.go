@@ -34,13 +34,28 @@ const (
 
 func searchPath(query string) string { return "/search?q=" + url.QueryEscape(query) }
 
+// typed is what a person means by a text that was pasted: signs that nobody sees come along from mails and tables.
+func typed(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if visible(string(r)) != string(r) || r == '\n' || r == '\t' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	if len(text) > longestQuery {
+		text = strings.ToValidUTF8(text[:longestQuery], "")
+	}
+	return strings.TrimSpace(text)
+}
+
 func (v *visit) searchPage() error {
-	query := strings.TrimSpace(v.r.URL.Query().Get("q"))
+	asked := v.r.URL.Query().Get("q")
+	query := typed(asked)
+	if query != strings.TrimSpace(asked) {
+		return v.goTo(searchPath(query), "")
+	}
 	if id, err := hub.ParseDeliveryID(query); err == nil {
 		return v.goTo("/deliveries/"+id.Text(), "")
-	}
-	if len(query) > longestQuery {
-		query = strings.ToValidUTF8(query[:longestQuery], "")
 	}
 	page := searchView{Query: query}
 	if query == "" {

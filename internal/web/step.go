@@ -10,25 +10,25 @@ import (
 
 // stepView is what step.html shows: one step of a pipeline, as a small form of its type or as JSON.
 type stepView struct {
-	Pipeline, Path   string // of the pipeline
-	Title, Icon      string
-	N                int
-	New, Expert      bool
-	Kind             string
-	Form             *Form
-	Fields           []*Field // in their order
-	Map              *mapForm
-	Write            *writeForm
-	Simple, JSON     string // addresses of the two views
-	Paths            []dataPath
-	PathsOf          string // the number of the document that the values are from
-	Result           *Badge
-	Error            string
-	Input, Output    *Cut
+	Pipeline, Path string // of the pipeline
+	Title, Icon    string
+	N              int
+	New, Expert    bool
+	Kind           string
+	Form           *Form
+	Fields         []*Field // in their order
+	Map            *mapForm
+	Write          *writeForm
+	Simple, JSON   string // addresses of the two views
+	Paths          []dataPath
+	PathsOf        string // the number of the document that the values are from
+	Result         *Badge
+	Error          string
+	Input, Output  *Cut
 }
 
-func (v *visit) newStepPage() error  { return v.showStep(nil, nil) }
-func (v *visit) stepPage() error     { return v.showStep(nil, nil) }
+func (v *visit) newStepPage() error { return v.showStep(nil, nil) }
+func (v *visit) stepPage() error    { return v.showStep(nil, nil) }
 
 // stepNumber is the step that the path names, counted from 0; a new one stands behind the last.
 func (v *visit) stepNumber(t *hub.Target) (n int, made bool, err error) {
@@ -86,7 +86,7 @@ func (v *visit) showStep(typed *hub.Step, refusal error) error {
 	if err := v.stepData(&page, &t, n); err != nil {
 		return err
 	}
-	fields, err := v.stepFields(&page, &s, n, refusal)
+	fields, err := v.stepFields(&page, &s, n)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (v *visit) saveStep() error {
 			s.Type = kind
 		}
 	} else {
-		err = v.readStep(&s)
+		err = v.readStep(&s, n)
 	}
 	if err == nil && v.form("do") == "look" {
 		return v.showStep(&s, nil)

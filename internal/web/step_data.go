@@ -2,8 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 	"strings"
 
 	"hacek/internal/expr"
@@ -130,6 +128,3 @@ func (p *stepView) sample(template string) string {
 	}
 	return ""
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
-

@@ -10,7 +10,7 @@ import (
 )
 
 // stepFields are the fields of a step's form. What the small form does not show stays as it is stored.
-func (v *visit) stepFields(page *stepView, s *hub.Step, n int, refusal error) ([]Field, error) {
+func (v *visit) stepFields(page *stepView, s *hub.Step, n int) ([]Field, error) {
 	at := fmt.Sprintf("/steps/%d", n)
 	word := func(key string) string { return v.lang.Text("web_pipeline.field." + key) }
 	if page.Expert {
@@ -21,7 +21,7 @@ func (v *visit) stepFields(page *stepView, s *hub.Step, n int, refusal error) ([
 	named := Field{Name: "as", Pointer: at + "/as", Label: word("as"), Hint: v.lang.Text("web_pipeline.as_hint"), Mono: true, Value: s.As}
 	switch s.Type {
 	case hub.StepValidate:
-		fields = append(fields, Field{Name: "schema", Pointer: at + "/schema", Label: word("schema"), Type: "textarea", Mono: true, Value: indented(string(s.Schema)), Required: true})
+		fields = append(fields, Field{Name: "schema", Pointer: at + "/schema", Label: word("schema"), Type: "textarea", Mono: true, Value: indented(s.Schema), Required: true})
 	case hub.StepFetch, hub.StepRequest, hub.StepConfirm:
 		r := hub.Request{}
 		if s.Request != nil {
@@ -43,14 +43,14 @@ func (v *visit) stepFields(page *stepView, s *hub.Step, n int, refusal error) ([
 		}
 		fields = append(fields, named)
 	case hub.StepMap:
-		form, err := v.mapForm(page, s, at)
+		form, err := v.mapForm(page, s)
 		if err != nil {
 			return nil, err
 		}
 		page.Map = form
 		fields = append(fields, named)
 	case hub.StepUpsert:
-		more, err := v.writeFields(page, s, at, refusal)
+		more, err := v.writeFields(page, s, at)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +68,7 @@ func (v *visit) stepFields(page *stepView, s *hub.Step, n int, refusal error) ([
 		fields = append(fields,
 			Field{Name: "event_type", Pointer: at + "/event/type", Label: word("event"), Mono: true, Value: e.Type, Required: true},
 			Field{Name: "event_key", Pointer: at + "/event/key", Label: word("key"), Mono: true, Value: e.Key},
-			Field{Name: "event_data", Pointer: at + "/event/data", Label: word("data"), Hint: v.lang.Text("web_pipeline.data_hint"), Type: "textarea", Mono: true, Value: indented(string(e.Data))})
+			Field{Name: "event_data", Pointer: at + "/event/data", Label: word("data"), Hint: v.lang.Text("web_pipeline.data_hint"), Type: "textarea", Mono: true, Value: indented(e.Data)})
 	case hub.StepWait:
 		fields = append(fields, Field{Name: "for", Pointer: at + "/for", Label: word("for"), Hint: v.lang.Text("web_pipeline.for_hint"), Value: lengthText(s.For), Required: true})
 	}
@@ -100,8 +100,9 @@ func lengthText(d hub.Duration) string {
 }
 
 // readStep puts what was typed over the stored step.
-func (v *visit) readStep(s *hub.Step) error {
+func (v *visit) readStep(s *hub.Step, n int) error {
 	var wrong hub.Problems
+	at := fmt.Sprintf("/steps/%d", n)
 	length := func(name string, into *hub.Duration) {
 		text := strings.TrimSpace(v.form(name))
 		if text == "" {
@@ -110,8 +111,7 @@ func (v *visit) readStep(s *hub.Step) error {
 		}
 		d, err := hub.ParseDuration(text)
 		if err != nil {
-			n := v.r.PathValue("step")
-			wrong.Add(v.stepPointer(n)+"/"+name, "%s", err)
+			wrong.Add(at+"/"+name, "%s", err)
 			return
 		}
 		*into = d
@@ -122,7 +122,7 @@ func (v *visit) readStep(s *hub.Step) error {
 		s.Schema = json.RawMessage(v.form("schema"))
 		if !json.Valid(s.Schema) {
 			s.Schema, _ = json.Marshal(v.form("schema"))
-			wrong.Add(v.stepPointer(v.r.PathValue("step"))+"/schema", "is not JSON")
+			wrong.Add(at+"/schema", "is not JSON")
 		}
 	case hub.StepFetch, hub.StepRequest, hub.StepConfirm:
 		r := hub.Request{}
@@ -158,7 +158,7 @@ func (v *visit) readStep(s *hub.Step) error {
 			e.Data = json.RawMessage(text)
 			if !json.Valid(e.Data) {
 				e.Data, _ = json.Marshal(text)
-				wrong.Add(v.stepPointer(v.r.PathValue("step"))+"/event/data", "is not JSON")
+				wrong.Add(at+"/event/data", "is not JSON")
 			}
 		}
 		s.Event = &e
@@ -182,7 +182,7 @@ type mapForm struct{ Rows []mapRow }
 // spareRows is how many empty rows a form of rows has at its end.
 const spareRows = 3
 
-func (v *visit) mapForm(page *stepView, s *hub.Step, _ string) (*mapForm, error) {
+func (v *visit) mapForm(page *stepView, s *hub.Step) (*mapForm, error) {
 	tables, err := v.namesOf("")
 	if err != nil {
 		return nil, err

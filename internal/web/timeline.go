@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"hacek/internal/hub"
@@ -185,7 +186,7 @@ func (h *history) attempts(d *store.DeliveryRow) ([]hub.Attempt, error) {
 // fate keeps the newest thing that can be said of each target: a delivery says more than that there is none.
 func (h *history) fate(f *hub.Fate, d *store.DeliveryRow) {
 	line := fateLine{
-		Name: f.Target.Name, Path: targetPath(&f.Target), Badge: h.outcomeBadge(f.Outcome), Text: h.reason(f.Reason), outcome: f.Outcome,
+		Name: f.Target.Name, Path: targetPath(&f.Target), Badge: h.outcomeBadge(f.Outcome), Text: h.why(f.Reason), outcome: f.Outcome,
 	}
 	if d != nil {
 		line.at = d.At
@@ -204,7 +205,7 @@ func (h *history) fate(f *hub.Fate, d *store.DeliveryRow) {
 			line.Text = h.lang.Text("web_history.next_try", "time", h.clock(d.DueAt))
 		}
 		if !d.At.IsZero() {
-			line.Text = h.when(d.At) + ", " + line.Text
+			line.Text = strings.TrimSuffix(h.when(d.At)+", "+line.Text, ", ")
 		}
 	}
 	if h.view.Shared {
@@ -220,9 +221,17 @@ func (h *history) fate(f *hub.Fate, d *store.DeliveryRow) {
 	}
 }
 
+// why is the reason of a fate. Whoever only has a link does not read it: it may quote data, or what others answered.
+func (h *history) why(text string) string {
+	if h.view.Shared {
+		return ""
+	}
+	return h.reason(text)
+}
+
 // wentOut is one delivery to an endpoint.
 func (h *history) wentOut(lane string, f *hub.Fate, d *store.DeliveryRow, attempts []hub.Attempt) {
-	m := moment{Lane: lane, At: d.ReceivedAt, Path: targetPath(&f.Target), Text: h.reason(f.Reason), Delivery: "/deliveries/" + d.ID().Text()}
+	m := moment{Lane: lane, At: d.ReceivedAt, Path: targetPath(&f.Target), Text: h.why(f.Reason), Delivery: "/deliveries/" + d.ID().Text()}
 	m.Node, m.Icon = outcomeNode(f.Outcome)
 	m.Title = h.lang.Text("web_history.out."+f.Outcome, "name", f.Target.Name)
 	if n := len(attempts); n > 0 {
@@ -265,7 +274,7 @@ func (h *history) worked(f *hub.Fate, d *store.DeliveryRow, attempts []hub.Attem
 	if f.Outcome == string(hub.Delivered) && lane == "" {
 		return
 	}
-	m := moment{Lane: lane, At: d.ReceivedAt, Path: targetPath(&f.Target), Title: h.lang.Text("web_history.work."+f.Outcome, "name", f.Target.Name), Text: h.reason(f.Reason), Delivery: path}
+	m := moment{Lane: lane, At: d.ReceivedAt, Path: targetPath(&f.Target), Title: h.lang.Text("web_history.work."+f.Outcome, "name", f.Target.Name), Text: h.why(f.Reason), Delivery: path}
 	m.Node, m.Icon = outcomeNode(f.Outcome)
 	if n := len(attempts); n > 0 {
 		m.At = attempts[n-1].At.Add(attempts[n-1].Took)
@@ -279,14 +288,14 @@ func (h *history) worked(f *hub.Fate, d *store.DeliveryRow, attempts []hub.Attem
 	h.moment(m)
 }
 
-// stepIcons are the shapes of what a step does.
-var stepIcons = map[string]string{
+// momentIcons are the shapes of what a step does.
+var momentIcons = map[string]string{
 	hub.StepValidate: "shield", hub.StepFetch: "fetch", hub.StepMap: "var", hub.StepUpsert: "db", hub.StepRequest: "out", hub.StepConfirm: "check",
 	hub.StepMail: "mail", hub.StepPublish: "branch", hub.StepWait: "today",
 }
 
 func (h *history) step(s *hub.StepRecord, at time.Time) moment {
-	m := moment{At: at, Node: "ok", Icon: stepIcons[s.Type], Title: h.lang.Text("web_history.step." + s.Type), Small: s.Name, Took: h.lang.Duration(max(s.Took.D(), time.Millisecond))}
+	m := moment{At: at, Node: "ok", Icon: momentIcons[s.Type], Title: h.lang.Text("web_history.step." + s.Type), Small: s.Name, Took: h.lang.Duration(max(s.Took.D(), time.Millisecond))}
 	switch s.Result {
 	case hub.StepBroken:
 		m.Node, m.Icon, m.Title, m.Detail = "fail", "warn", h.lang.Text("web_history.step_failed", "step", m.Title), visible(s.Error)
@@ -343,7 +352,7 @@ func (h *history) notMeant(lane string, e *hub.Event, skipped []hub.Fate) {
 	}
 	m := moment{Lane: lane, At: e.ReceivedAt, Node: "skip", Icon: "skip", Title: h.lang.Text("web_history.not_meant", "count", len(skipped)), Path: "/events/" + e.ID.Text(hub.EventPrefix)}
 	for _, f := range skipped {
-		m.List = append(m.List, setting{f.Target.Name, h.reason(f.Reason)})
+		m.List = append(m.List, setting{f.Target.Name, h.why(f.Reason)})
 	}
 	h.moment(m)
 }
@@ -352,7 +361,7 @@ func (h *history) moment(m moment) {
 	at := m.At.In(h.zone)
 	m.Clock, m.Milli = at.Format("15:04:05"), at.Format(".000")
 	if h.view.Shared {
-		m.Evidence, m.Path, m.Delivery, m.Detail = nil, "", "", ""
+		m.Evidence, m.Path, m.Delivery, m.Detail, m.List = nil, "", "", "", nil
 	}
 	h.view.Moments = append(h.view.Moments, m)
 }

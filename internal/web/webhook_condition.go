@@ -14,8 +14,8 @@ import (
 	"hacek/internal/store"
 )
 
-// rule is one line of the condition builder.
-type rule struct {
+// conditionRule is one line of the condition builder.
+type conditionRule struct {
 	N                int
 	Field, Op, Value string
 	Ops              []Option
@@ -26,7 +26,7 @@ type conditionRules struct {
 	ByText  bool // the condition is edited as text
 	CanRows bool // the text can be shown as lines
 	Any     bool
-	Rules   []rule
+	Rules   []conditionRule
 }
 
 // ruleOps are the comparisons, in the order of the list. In a form P is the path, V the value.
@@ -36,18 +36,18 @@ var ruleOps = []struct{ name, form string }{
 }
 
 var (
-	plainName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	indexed     = regexp.MustCompile(`^(.*?)((?:\[\d+\])*)$`)
-	number      = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
-	pathPattern = `([A-Za-z_]\w*(?:\.\w+|\[\d+\]|\["[^"\\]*"\])*)`
-	textPattern = `("(?:[^"\\]|\\.)*")`
-	roots       = []string{"data", "event", "source", "headers", "endpoint", "attributes"}
+	plainName      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	indexed        = regexp.MustCompile(`^(.*?)((?:\[\d+\])*)$`)
+	decimalText    = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
+	pathPattern    = `([A-Za-z_]\w*(?:\.\w+|\[\d+\]|\["[^"\\]*"\])*)`
+	textPattern    = `("(?:[^"\\]|\\.)*")`
+	conditionRoots = []string{"data", "event", "source", "headers", "endpoint", "attributes"}
 )
 
 // conditionPath is a variable's name as the condition language writes it.
 func conditionPath(field string) string {
 	parts := strings.Split(field, ".")
-	if !slices.Contains(roots, parts[0]) {
+	if !slices.Contains(conditionRoots, parts[0]) {
 		parts = append([]string{"data"}, parts...)
 	}
 	var b strings.Builder
@@ -70,7 +70,7 @@ func conditionPath(field string) string {
 func fieldOf(path string) string {
 	path = regexp.MustCompile(`\["([^"\\]*)"\]`).ReplaceAllString(path, ".$1")
 	short, ok := strings.CutPrefix(path, "data.")
-	if first, _, _ := strings.Cut(short, "."); !ok || slices.Contains(roots, first) {
+	if first, _, _ := strings.Cut(short, "."); !ok || slices.Contains(conditionRoots, first) {
 		return path
 	}
 	return short
@@ -104,7 +104,7 @@ func (c conditionRules) condition() (text string, wrong int) {
 		value := strings.TrimSpace(r.Value)
 		switch {
 		case strings.HasPrefix(form, "num("):
-			if value = strings.ReplaceAll(value, ",", "."); !number.MatchString(value) {
+			if value = strings.ReplaceAll(value, ",", "."); !decimalText.MatchString(value) {
 				return "", r.N
 			}
 			if !strings.Contains(value, ".") {
@@ -172,7 +172,7 @@ func splitCondition(text string) (parts []string, join string) {
 	return append(parts, text[from:]), join
 }
 
-func ruleOf(part string) (rule, bool) {
+func ruleOf(part string) (conditionRule, bool) {
 	for _, op := range ruleOps {
 		pattern := regexp.QuoteMeta(op.form)
 		value := textPattern
@@ -189,7 +189,7 @@ func ruleOf(part string) (rule, bool) {
 		if found == nil {
 			continue
 		}
-		r := rule{Field: fieldOf(found[1]), Op: op.name}
+		r := conditionRule{Field: fieldOf(found[1]), Op: op.name}
 		if len(found) > 2 {
 			r.Value = found[2]
 			if strings.HasPrefix(r.Value, `"`) {
@@ -204,7 +204,7 @@ func ruleOf(part string) (rule, bool) {
 		}
 		return r, true
 	}
-	return rule{}, false
+	return conditionRule{}, false
 }
 
 // mostRules is how many lines the builder takes.
@@ -220,7 +220,7 @@ func (v *visit) typedRules() conditionRules {
 		if strconv.Itoa(i+1) == gone || fields[i] == "" && values[i] == "" {
 			continue
 		}
-		c.Rules = append(c.Rules, rule{N: len(c.Rules) + 1, Field: fields[i], Op: ops[i], Value: values[i]})
+		c.Rules = append(c.Rules, conditionRule{N: len(c.Rules) + 1, Field: fields[i], Op: ops[i], Value: values[i]})
 	}
 	return c
 }
@@ -228,7 +228,7 @@ func (v *visit) typedRules() conditionRules {
 // withOptions gives each line its list, and adds an empty one.
 func (v *visit) withOptions(c conditionRules) conditionRules {
 	if len(c.Rules) < mostRules {
-		c.Rules = append(c.Rules, rule{N: len(c.Rules) + 1})
+		c.Rules = append(c.Rules, conditionRule{N: len(c.Rules) + 1})
 	}
 	for i := range c.Rules {
 		for _, op := range ruleOps {
@@ -339,7 +339,7 @@ type webhookWeek struct {
 func (v *visit) week(before, after hub.Subscription) (*webhookWeek, error) {
 	judge := func(sub hub.Subscription) (func(*hub.Event, *expr.Scope) bool, error) {
 		if sub.Condition == "" {
-			return func(e *hub.Event, _ *expr.Scope) bool { return takes(sub.EventTypes, e.Type) }, nil
+			return func(e *hub.Event, _ *expr.Scope) bool { return takesType(sub.EventTypes, e.Type) }, nil
 		}
 		c, err := ingest.ParseCondition("/subscription/condition", sub.Condition)
 		if err != nil {
@@ -347,7 +347,7 @@ func (v *visit) week(before, after hub.Subscription) (*webhookWeek, error) {
 		}
 		return func(e *hub.Event, scope *expr.Scope) bool {
 			yes, err := c.Match(scope)
-			return takes(sub.EventTypes, e.Type) && yes && err == nil
+			return takesType(sub.EventTypes, e.Type) && yes && err == nil
 		}, nil
 	}
 	was, err := judge(before)
@@ -385,6 +385,6 @@ func (v *visit) week(before, after hub.Subscription) (*webhookWeek, error) {
 	return w, err
 }
 
-func takes(types []string, name string) bool {
+func takesType(types []string, name string) bool {
 	return len(types) == 0 || slices.ContainsFunc(types, func(pattern string) bool { return hub.MatchesType(pattern, name) })
 }

@@ -125,12 +125,12 @@ func (v *visit) sampleType(sub hub.Subscription) (string, error) {
 		}
 	}
 	for i := range all {
-		if takes(sub.EventTypes, all[i].Name) && all[i].Sample != nil {
+		if takesType(sub.EventTypes, all[i].Name) && all[i].Sample != nil {
 			return all[i].Name, nil
 		}
 	}
 	for i := range all {
-		if takes(sub.EventTypes, all[i].Name) {
+		if takesType(sub.EventTypes, all[i].Name) {
 			return all[i].Name, nil
 		}
 	}

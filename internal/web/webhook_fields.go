@@ -29,7 +29,7 @@ func (v *visit) webhookFields(e *hub.Endpoint, own []string) []Field {
 	words := func(group string, values ...string) []Option {
 		var list []Option
 		for _, value := range values {
-			list = append(list, Option{Value: value, Word: text(group + value)})
+			list = append(list, Option{Value: value, Word: v.lang.Text(group + value)})
 		}
 		return list
 	}
@@ -53,15 +53,15 @@ func (v *visit) webhookFields(e *hub.Endpoint, own []string) []Field {
 		{Name: "fields", Pointer: "/request/fields", Label: text("fields"), Hint: text("fields_hint"), Type: "textarea", Value: strings.Join(deref(r.Fields), "\n"), Mono: true},
 		{Name: "table", Pointer: "/request/table", Label: text("table"), Hint: text("table_hint"), Value: r.Table},
 		{Name: "attributes", Pointer: "/request/attributes", Label: text("attributes"), Hint: text("attributes_hint"), Type: "textarea", Value: linesOf(r.Attributes, "="), Mono: true},
-		{Name: "missing", Pointer: "/request/missing", Label: text("missing"), Type: "select", Value: r.Missing, Options: words("missing.", "empty", "null", "omit", "fail")},
+		{Name: "missing", Pointer: "/request/missing", Label: text("missing"), Type: "select", Value: r.Missing, Options: words("web_webhook.missing.", "empty", "null", "omit", "fail")},
 		{Name: "timeout", Pointer: "/request/timeout", Label: text("timeout"), Value: r.Timeout.String()},
 
-		{Name: "login_type", Pointer: "/auth/type", Label: text("auth"), Type: "select", Value: a.Type, Options: words("auth.", hub.AuthNone, hub.AuthBearer, hub.AuthBasic, hub.AuthAPIKey, hub.AuthOAuth2, hub.AuthExchange, hub.AuthCertificate)},
+		{Name: "login_type", Pointer: "/auth/type", Label: text("auth"), Type: "select", Value: a.Type, Options: words("web_webhook.auth.", hub.AuthNone, hub.AuthBearer, hub.AuthBasic, hub.AuthAPIKey, hub.AuthOAuth2, hub.AuthExchange, hub.AuthCertificate)},
 		secret("secret_token", "/auth/token", "token", a.Token),
 		{Name: "login_user", Pointer: "/auth/username", Label: text("user"), Value: a.Username, Autocomplete: "off"},
 		secret("secret_password", "/auth/password", "password", a.Password),
 		{Name: "login_header", Pointer: "/auth/header", Label: text("login_header"), Hint: text("login_header_hint"), Value: a.Header, Mono: true},
-		{Name: "api_in", Pointer: "/auth/in", Label: text("in"), Type: "select", Value: a.In, Options: words("in.", "header", "query")},
+		{Name: "api_in", Pointer: "/auth/in", Label: text("in"), Type: "select", Value: a.In, Options: words("web_webhook.in.", "header", "query")},
 		{Name: "api_name", Pointer: "/auth/name", Label: v.lang.Text("web.column.name"), Value: a.Name, Mono: true},
 		secret("secret_value", "/auth/value", "value", a.Value),
 		{Name: "grant_url", Pointer: "/auth/token_url", Label: text("grant_url"), Value: a.TokenURL, Mono: true},
@@ -86,11 +86,11 @@ func (v *visit) webhookFields(e *hub.Endpoint, own []string) []Field {
 		{Name: "hmac_signed", Pointer: "/signature/hmac/0/signed", Label: text("hmac_signed"), Value: cmp.Or(h.Signed, "#body#"), Mono: true},
 		secret("secret_hmac", "/signature/hmac/0/secret", "hmac_secret", h.Secret),
 
-		{Name: "retries", Pointer: "/retry/intervals", Label: text("retries"), Hint: text("retries_hint"), Value: durations(e.Retry.Intervals)},
+		{Name: "retries", Pointer: "/retry/intervals", Label: text("retries"), Hint: text("retries_hint"), Value: durationList(e.Retry.Intervals)},
 		{Name: "success", Pointer: "/success/status", Label: text("success"), Hint: text("success_hint"), Value: strings.Join(e.Success.Status, ", ")},
 		{Name: "success_condition", Pointer: "/success/condition", Label: text("success_condition"), Hint: text("success_condition_hint"), Value: e.Success.Condition, Mono: true},
 		{Name: "final", Pointer: "/success/final", Label: text("final"), Hint: text("final_hint"), Value: strings.Join(finalStatus(e.Success.Final), ", ")},
-		{Name: "order_by", Pointer: "/order/by", Label: text("order"), Type: "select", Value: e.Order.By, Options: words("order.", hub.OrderNone, hub.OrderKey, hub.OrderAll)},
+		{Name: "order_by", Pointer: "/order/by", Label: text("order"), Type: "select", Value: e.Order.By, Options: words("web_webhook.order.", hub.OrderNone, hub.OrderKey, hub.OrderAll)},
 		{Name: "set_aside", Pointer: "/order/stuck", Label: text("set_aside"), Hint: text("set_aside_hint"), Value: blankZero(e.Order.Stuck.SetAsideAfter)},
 		{Name: "rate", Pointer: "/limits/rate", Label: text("rate"), Hint: text("rate_hint"), Value: e.Limits.Rate.String()},
 		{Name: "concurrency", Pointer: "/limits/concurrency", Label: text("concurrency"), Value: strconv.Itoa(e.Limits.Concurrency)},
@@ -127,7 +127,7 @@ func blankZero(n int) string {
 	return strconv.Itoa(n)
 }
 
-func durations(list []hub.Duration) string {
+func durationList(list []hub.Duration) string {
 	texts := make([]string, len(list))
 	for i := range list {
 		texts[i] = list[i].String()

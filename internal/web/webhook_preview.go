@@ -41,7 +41,7 @@ func (v *visit) eventsToTry(types []string, sample string) ([]Option, error) {
 		return nil, err
 	}
 	for _, e := range events {
-		if len(list) <= eventsOffered && takes(types, e.Type) {
+		if len(list) <= eventsOffered && takesType(types, e.Type) {
 			id := e.ID.Text(hub.EventPrefix)
 			list = append(list, Option{Value: id, Word: visible(eventNumber(e)) + ", " + v.clock(e.ReceivedAt), Chosen: chosen == id})
 		}
@@ -175,7 +175,7 @@ func (v *visit) testWebhook(t *hub.Target) (*webhookTest, error) {
 	test.HasAnswer = a.Response.Status > 0
 	test.Answer = cut(string(a.Response.Body))
 	var lines []string
-	for _, name := range sortedKeys(a.Response.Headers) {
+	for _, name := range headerNames(a.Response.Headers) {
 		lines = append(lines, strings.ToLower(name)+": "+strings.Join(a.Response.Headers[name], ", "))
 	}
 	test.AnswerHeaders = visible(strings.Join(lines, "\n"))

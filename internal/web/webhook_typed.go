@@ -10,8 +10,8 @@ import (
 	"hacek/internal/hub"
 )
 
-// masked is a copy whose secrets are ***, which keeps them when it is stored.
-func masked(e hub.Endpoint) (hub.Endpoint, error) {
+// maskedEndpoint is a copy whose secrets are ***, which keeps them when it is stored.
+func maskedEndpoint(e hub.Endpoint) (hub.Endpoint, error) {
 	raw, err := json.Marshal(e)
 	if err != nil {
 		return e, fmt.Errorf("write endpoint as JSON: %w", err)
@@ -26,7 +26,7 @@ func masked(e hub.Endpoint) (hub.Endpoint, error) {
 // typedEndpoint is the form over what is stored: settings that the form does not show stay. The endpoint holds what
 // could be read also when there is an error.
 func (v *visit) typedEndpoint(stored hub.Endpoint) (hub.Endpoint, error) {
-	e, err := masked(stored)
+	e, err := maskedEndpoint(stored)
 	if err != nil {
 		return e, err
 	}

@@ -105,7 +105,7 @@ func TestRule14_ReceivingKeepsTenantsApart(t *testing.T) {
 	refs := map[string][]string{
 		"source": {theirs["source"], "bolt", "Foreign shop"}, "pipeline": {theirs["pipeline"], "foreign-orders", "Foreign orders"},
 		"connection": {theirs["connection"], "foreign-erp"}, "table": {theirs["table"], "foreign-states"},
-		"event": {list.Data[0].Events0(), list.Data[1].Events0()},
+		"event": {list.Data[0].event(), list.Data[1].event()},
 	}
 	tried := 0
 	for _, op := range s.operations() {
@@ -136,7 +136,7 @@ func TestRule14_ReceivingKeepsTenantsApart(t *testing.T) {
 		{"/v1/pipelines", `{"name":"x","steps":[{"type":"map","as":"r","fields":{"a":"#a#"},"tables":{"a":"foreign-states"}}]}`},
 		{"/v1/sources/preview", `{"of":"bolt","source":{"preset":"shoptet","verify":{"secrets":["x-x-x-x-x"]}}}`},
 		{"/v1/sources/acme/requests/" + list.Data[0].ID + "/release", `{"reason":"x"}`},
-		{"/v1/pipelines/Our%20orders/dry-run", `{"event":"` + list.Data[1].Events0() + list.Data[0].Events0() + `"}`},
+		{"/v1/pipelines/Our%20orders/dry-run", `{"event":"` + list.Data[1].event() + list.Data[0].event() + `"}`},
 		{"/v1/events/" + ours + "/replay", `{"target":"` + theirs["pipeline"] + `"}`},
 	} {
 		if status, text := as("acme", "POST", c.path, c.body); status != 404 && status != 422 || strings.Contains(text, "FOREIGN") {
@@ -160,14 +160,14 @@ func TestRule14_ReceivingKeepsTenantsApart(t *testing.T) {
 	var fates struct {
 		Data []struct{ Target struct{ Name string } }
 	}
-	s.read("/v1/tenants/bolt/events/"+list.Data[1].Events0()+list.Data[0].Events0()+"/fates", &fates)
+	s.read("/v1/tenants/bolt/events/"+list.Data[1].event()+list.Data[0].event()+"/fates", &fates)
 	if len(fates.Data) != 1 || fates.Data[0].Target.Name != "Foreign orders" {
 		t.Errorf("fates of the foreign event: %+v", fates)
 	}
 }
 
-// Events0 is the event that a request became, "" for none.
-func (k kept) Events0() string {
+// event is the event that a request became, "" for none.
+func (k kept) event() string {
 	if len(k.Events) == 0 {
 		return ""
 	}
