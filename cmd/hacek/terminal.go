@@ -4,7 +4,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"unicode"
+
+	"hacek/internal/hub"
 )
 
 // isTerminal reports whether a person looks at what is written here.
@@ -31,5 +32,5 @@ func printable(text string) string {
 }
 
 func unprintable(r rune) bool {
-	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
+	return r != '\n' && r != '\t' && hub.Hidden(r)
 }

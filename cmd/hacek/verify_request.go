@@ -169,7 +169,7 @@ func (r *savedRequest) frame() error {
 	packed, err := gzip.NewReader(bytes.NewReader(r.body))
 	if err != nil {
 		r.note("Content-Encoding says gzip, and the body is not packed; it is taken as it stands.")
-		return nil
+		return nil //nolint:nilerr // the note says it
 	}
 	if r.body, err = io.ReadAll(io.LimitReader(packed, mostBody+1)); err != nil || len(r.body) > mostBody {
 		return hub.Errorf(hub.Invalid, "the body cannot be unpacked, or becomes larger than %d MiB", mostBody>>20)

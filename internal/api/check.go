@@ -25,7 +25,7 @@ func (op *operation) checkQuery(given url.Values) error {
 	for name, values := range given {
 		switch {
 		case !slices.Contains(op.query, name):
-			wrong.Add("", "unknown query parameter %q%s", shorten(name, 60), didYouMean(name, op.query))
+			wrong.Add("", "unknown query parameter %q%s", hub.Shorten(name, 60), didYouMean(name, op.query))
 		case len(values) > 1:
 			wrong.Add("", "the query parameter %q is given %d times; write several values with commas", name, len(values))
 		case !plainText(values[0]):
@@ -92,7 +92,7 @@ func (op *operation) checkMedia(header string) error {
 	}
 	media, parameters, err := mime.ParseMediaType(header)
 	if err != nil || !slices.Contains(op.media, media) {
-		return hub.Errorf(hub.UnsupportedType, "the content type %q is not taken here", shorten(header, 100)).
+		return hub.Errorf(hub.UnsupportedType, "the content type %q is not taken here", hub.Shorten(header, 100)).
 			WithHint("send %s", strings.Join(op.media, " or "))
 	}
 	return checkCharset(parameters)
@@ -100,7 +100,7 @@ func (op *operation) checkMedia(header string) error {
 
 func checkCharset(parameters map[string]string) error {
 	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
-		return hub.Errorf(hub.UnsupportedType, "JSON is UTF-8; the charset %q is not taken", shorten(charset, 40)).WithHint("send the text as UTF-8")
+		return hub.Errorf(hub.UnsupportedType, "JSON is UTF-8; the charset %q is not taken", hub.Shorten(charset, 40)).WithHint("send the text as UTF-8")
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func violations(s *jsonschema.Schema, value any, merge bool) hub.Problems {
 		case *kind.AdditionalProperties:
 			slices.Sort(k.Properties)
 			for _, name := range k.Properties {
-				wrong.Add(at+"/"+hub.EscapePointer(name), "unknown field %q%s", shorten(name, 60), didYouMean(name, known(s, e.InstanceLocation)))
+				wrong.Add(at+"/"+hub.EscapePointer(name), "unknown field %q%s", hub.Shorten(name, 60), didYouMean(name, known(s, e.InstanceLocation)))
 			}
 		case *kind.Required:
 			for _, name := range k.Missing {

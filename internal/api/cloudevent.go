@@ -48,7 +48,7 @@ func readCloud(v expr.Value) (ingest.Input, error) {
 			}
 		default:
 			if !isAttribute(plain) {
-				wrong.Add(at, "%q is not the name of an attribute: lower-case letters and digits only", shorten(plain, 60))
+				wrong.Add(at, "%q is not the name of an attribute: lower-case letters and digits only", hub.Shorten(plain, 60))
 			} else if member.Kind() == expr.Object || member.Kind() == expr.Array {
 				wrong.Add(at, "is %s, but an attribute is a text, a number or a boolean", kindName(member))
 			}
@@ -97,7 +97,7 @@ func readCloudBinary(header http.Header, media string, body []byte) (ingest.Inpu
 			attributes[attribute] = text
 		default:
 			if !isAttribute(attribute) {
-				wrong.Add(at, "%q is not the name of an attribute: letters and digits only", shorten(attribute, 60))
+				wrong.Add(at, "%q is not the name of an attribute: letters and digits only", hub.Shorten(attribute, 60))
 			}
 			extra[attribute] = appendText(nil, text)
 		}
@@ -122,7 +122,7 @@ func readCloudBinary(header http.Header, media string, body []byte) (ingest.Inpu
 // fill checks the attributes both forms share and gives them our words.
 func fill(in *ingest.Input, wrong *hub.Problems, attributes map[string]string, extra map[string]json.RawMessage) {
 	if version := attributes["specversion"]; version != "1.0" {
-		wrong.Add("/specversion", `is %q; "1.0" is taken`, shorten(version, 20))
+		wrong.Add("/specversion", `is %q; "1.0" is taken`, hub.Shorten(version, 20))
 	}
 	for _, name := range []string{"id", "source", "type"} {
 		if attributes[name] == "" {

@@ -84,7 +84,7 @@ func (a *API) listDeliveries(c *call) (answer, error) {
 		case stateHeld:
 			filter.States = append(filter.States, hub.Pending)
 		default:
-			q.wrong.Add("", "state: %q is none of pending, held, delivered, failed, superseded, expired, cancelled", shorten(state, 60))
+			q.wrong.Add("", "state: %q is none of pending, held, delivered, failed, superseded, expired, cancelled", hub.Shorten(state, 60))
 		}
 	}
 	if err := q.err(); err != nil {

@@ -83,11 +83,11 @@ func TestC4_TestAndPreview(t *testing.T) {
 		if len(h.receiver.got) != 1 || !strings.HasPrefix(h.receiver.got[0], "PUT /in/2018%2F57?") {
 			t.Errorf("the receiver got %q", h.receiver.got)
 		}
-		h.post("/v1/endpoints/"+id+"/preview", `{"event_type":"order.created","data":`+data+`}`).want(200).is("method", "PUT").is("matched", "true")
+		h.post("/v1/endpoints/"+id+"/preview", `{"event_type":"order.created","key":"2018000057","data":`+data+`}`).want(200).is("method", "PUT").is("matched", "true")
 		event := h.publish(`{"type":"order.created","data":` + data + `}`)
 		h.post("/v1/endpoints/"+id+"/preview", `{"event":"`+event+`"}`).want(200).is("matched", "true")
 		h.post("/v1/endpoints/"+id+"/preview", `{"event_type":"order.created","data":{"total":"1"}}`).want(200)
-		h.post("/v1/endpoints/preview", `{"endpoint":{"request":{"url":"https://x.example/#a#"},"subscription":{"condition":"data.a == '2'"}},"event_type":null,"event":null,"data":{"a":"1"}}`).want(200).
+		h.post("/v1/endpoints/preview", `{"endpoint":{"request":{"url":"https://x.example/#a#"},"subscription":{"condition":"data.a == '2'"}},"event_type":null,"event":null,"key":null,"data":{"a":"1"}}`).want(200).
 			is("url", "https://x.example/1").is("matched", "false")
 		h.post("/v1/endpoints/preview", `{"endpoint":{"request":{"url":"https://#a#/"}},"data":{"a":"1"}}`).problem(422, hub.Invalid, "/endpoint/request/url")
 		for _, secret := range []string{"planted-bearer-token", "planted-hmac-secret"} {

@@ -13,10 +13,11 @@ type tryInput struct {
 	EventType *string         `json:"event_type"`
 	Event     *string         `json:"event"`
 	Data      json.RawMessage `json:"data"`
+	Key       *string         `json:"key"`
 }
 
 func (in tryInput) input() settings.TryInput {
-	out := settings.TryInput{Data: in.Data}
+	out := settings.TryInput{Data: in.Data, Key: in.Key}
 	if in.EventType != nil {
 		out.EventType = *in.EventType
 	}

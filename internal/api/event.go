@@ -60,7 +60,7 @@ func readOne(r *http.Request, body []byte) (in ingest.Input, cloud bool, err err
 	media, parameters := "", map[string]string(nil)
 	if header != "" {
 		if media, parameters, err = mime.ParseMediaType(header); err != nil {
-			return in, false, hub.Errorf(hub.UnsupportedType, "the content type %q cannot be read", shorten(header, 100)).WithHint("send application/json")
+			return in, false, hub.Errorf(hub.UnsupportedType, "the content type %q cannot be read", hub.Shorten(header, 100)).WithHint("send application/json")
 		}
 	}
 	switch {
@@ -80,7 +80,7 @@ func readOne(r *http.Request, body []byte) (in ingest.Input, cloud bool, err err
 		in, err = readCloudBinary(r.Header, media, body)
 		return in, true, err
 	case media != "" && media != "application/json":
-		return in, false, hub.Errorf(hub.UnsupportedType, "the content type %q is not taken here", shorten(media, 100)).
+		return in, false, hub.Errorf(hub.UnsupportedType, "the content type %q is not taken here", hub.Shorten(media, 100)).
 			WithHint("send the header Content-Type: application/json")
 	}
 	if err := checkCharset(parameters); err != nil {
@@ -156,7 +156,7 @@ func readEvent(v expr.Value) (ingest.Input, error) {
 			}
 		default:
 			plain := unquote(name)
-			wrong.Add("/"+hub.EscapePointer(plain), "unknown field %q%s", shorten(plain, 60),
+			wrong.Add("/"+hub.EscapePointer(plain), "unknown field %q%s", hub.Shorten(plain, 60),
 				didYouMean(plain, []string{"type", "data", "key", "id", "time", "channels", "metadata"}))
 		}
 	}
@@ -183,7 +183,7 @@ func timeMember(wrong *hub.Problems, pointer string, v expr.Value) time.Time {
 	switch {
 	case v.Kind() != expr.String:
 	case err != nil:
-		wrong.Add(pointer, "%q is not a time: write it as 2006-01-02T15:04:05Z", shorten(text, 60))
+		wrong.Add(pointer, "%q is not a time: write it as 2006-01-02T15:04:05Z", hub.Shorten(text, 60))
 	case t.Year() < 1 || t.UTC().Year() > 9999:
 		wrong.Add(pointer, "the year must be between 1 and 9999")
 	}

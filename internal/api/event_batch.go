@@ -95,7 +95,7 @@ func readBatch(contentType string, body []byte) ([]line, error) {
 	case "application/cloudevents-batch+json":
 		lines, err = readArray(body, readCloud)
 	default:
-		return nil, hub.Errorf(hub.UnsupportedType, "the content type %q is not taken here", shorten(contentType, 100)).
+		return nil, hub.Errorf(hub.UnsupportedType, "the content type %q is not taken here", hub.Shorten(contentType, 100)).
 			WithHint("send application/json with an array, application/x-ndjson, or application/cloudevents-batch+json")
 	}
 	if err == nil && len(lines) == 0 {

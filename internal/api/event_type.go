@@ -73,7 +73,7 @@ func (a *API) putEventType(c *call) (answer, error) {
 	name := c.r.PathValue("name")
 	if t.Name != "" && t.Name != name {
 		var wrong hub.Problems
-		wrong.Add("/name", "is %q, but the address says %q", shorten(t.Name, 60), shorten(name, 60))
+		wrong.Add("/name", "is %q, but the address says %q", hub.Shorten(t.Name, 60), hub.Shorten(name, 60))
 		return answer{}, wrong.Err()
 	}
 	t.Name = name

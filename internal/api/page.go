@@ -60,7 +60,7 @@ func (p *params) time(name string) time.Time {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		p.wrong.Add("", "%s: %q is not a time: write it as 2006-01-02T15:04:05Z", name, shorten(text, 60))
+		p.wrong.Add("", "%s: %q is not a time: write it as 2006-01-02T15:04:05Z", name, hub.Shorten(text, 60))
 	}
 	return t
 }
@@ -72,7 +72,7 @@ func (p *params) limit() int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > maxLimit {
-		p.wrong.Add("", "limit: %q is not a number from 1 to %d", shorten(text, 60), maxLimit)
+		p.wrong.Add("", "limit: %q is not a number from 1 to %d", hub.Shorten(text, 60), maxLimit)
 	}
 	return n
 }
@@ -80,7 +80,7 @@ func (p *params) limit() int {
 func (p *params) page() store.Page {
 	order := p.text("order")
 	if order != "" && order != "asc" && order != "desc" {
-		p.wrong.Add("", `order: %q is neither "asc" nor "desc"`, shorten(order, 60))
+		p.wrong.Add("", `order: %q is neither "asc" nor "desc"`, hub.Shorten(order, 60))
 	}
 	return store.Page{Limit: p.limit(), Cursor: p.text("cursor"), Ascending: order == "asc"}
 }

@@ -167,9 +167,9 @@ func TestM7_ADryRunShowsEveryStepAndWritesNothing(t *testing.T) {
 		if strings.Contains(string(run.body), "planted") {
 			t.Errorf("a secret is shown: %s", run.body)
 		}
-		h.post("/v1/pipelines/Orders/dry-run", `{"data":{"event":"x"},"event_type":"order:create"}`).want(200).is("matched", "false")
+		h.post("/v1/pipelines/Orders/dry-run", `{"data":{"event":"x"},"event_type":"order:create","key":"2018000057"}`).want(200).is("matched", "false")
 		unsaved := `{"name":"U","steps":[{"type":"map","as":"row","fields":{"n":"#a#"}}]}`
-		run = h.post("/v1/pipelines/dry-run", `{"pipeline":`+unsaved+`,"data":{"a":"7"},"event_type":null,"event":null}`).want(200).is("steps.0.result", "done")
+		run = h.post("/v1/pipelines/dry-run", `{"pipeline":`+unsaved+`,"data":{"a":"7"},"event_type":null,"event":null,"key":"2018000057"}`).want(200).is("steps.0.result", "done")
 		if !strings.Contains(run.text("steps.0.output"), "7") {
 			t.Errorf("got %s", run.body)
 		}

@@ -50,7 +50,7 @@ func (a *API) listPresets(c *call) (answer, error) {
 	q := c.params()
 	page, kind, pack := q.page(), q.text("kind"), q.text("pack")
 	if kinds := []string{"", settings.PresetTarget, settings.PresetSource, settings.PresetPipeline}; !slices.Contains(kinds, kind) {
-		q.wrong.Add("", "kind: %q is none of target, source, pipeline", shorten(kind, 60))
+		q.wrong.Add("", "kind: %q is none of target, source, pipeline", hub.Shorten(kind, 60))
 	}
 	if err := q.err(); err != nil {
 		return answer{}, err

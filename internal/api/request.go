@@ -76,7 +76,7 @@ func (a *API) listRequests(c *call) (answer, error) {
 	page := q.page()
 	for _, outcome := range filter.Outcomes {
 		if !slices.Contains(outcomes, outcome) {
-			q.wrong.Add("", "outcome: %q is none of %s", shorten(outcome, 60), strings.Join(outcomes, ", "))
+			q.wrong.Add("", "outcome: %q is none of %s", hub.Shorten(outcome, 60), strings.Join(outcomes, ", "))
 		}
 	}
 	if err := q.err(); err != nil {

@@ -174,7 +174,7 @@ func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if allowed == nil {
-		a.fail(w, r, hub.Errorf(hub.NotFound, "there is nothing at %s", shorten(r.URL.Path, 200)).
+		a.fail(w, r, hub.Errorf(hub.NotFound, "there is nothing at %s", hub.Shorten(r.URL.Path, 200)).
 			WithHint("every operation is listed in /openapi.json"))
 		return
 	}

@@ -84,7 +84,7 @@ func within(own, wanted []string) error {
 	}
 	for i, scope := range wanted {
 		if !has[scope] {
-			wrong.Add("/scopes/"+strconv.Itoa(i), "%q is more than the calling key may", shorten(scope, 60))
+			wrong.Add("/scopes/"+strconv.Itoa(i), "%q is more than the calling key may", hub.Shorten(scope, 60))
 		}
 	}
 	if len(wrong) == 0 {

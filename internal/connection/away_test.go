@@ -187,12 +187,12 @@ func TestM9_AFileThatWasMovedOrReplaced(t *testing.T) {
 	r.shop()
 	r.upsert(Inserted, order("1", "new", "1", lines(2, "Hook")...))
 	move(file, file+".old")
-	r.refuses(Away, order("2", "new", "1"), "erp.db", "cannot be found")
+	_ = r.refuses(Away, order("2", "new", "1"), "erp.db", "cannot be found")
 	if err := r.db.Test(context.Background()); err == nil {
 		t.Error("a file that is away passes the test")
 	}
 	empty(file)
-	r.refuses(Schema, order("2", "new", "1"), "orders")
+	_ = r.refuses(Schema, order("2", "new", "1"), "orders")
 	move(file+".old", file)
 	r.upsert(Inserted, order("2", "new", "1", lines(1, "Hook")...))
 	r.holds(`SELECT number FROM orders ORDER BY number`, "1", "2")
@@ -202,7 +202,7 @@ func TestM9_AFileThatWasMovedOrReplaced(t *testing.T) {
 	if err := os.Link(own, file); err != nil {
 		t.Fatal(err)
 	}
-	r.refuses(Denied, order("3", "new", "1"), "hub itself")
+	_ = r.refuses(Denied, order("3", "new", "1"), "hub itself")
 }
 
 func TestM9_AConnectionCutWhileCommitting(t *testing.T) {

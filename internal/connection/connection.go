@@ -5,6 +5,7 @@ package connection
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -106,7 +107,7 @@ func (d *DB) Test(ctx context.Context) error {
 func dsnProblem(hint, format string, args ...any) error {
 	var p hub.Problems
 	p.Add("/dsn", format, args...)
-	e := p.Err().(*hub.Error)
+	e, _ := errors.AsType[*hub.Error](p.Err())
 	return e.WithHint("%s", hint)
 }
 

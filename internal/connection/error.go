@@ -11,7 +11,8 @@ import (
 	"net"
 	"strings"
 	"syscall"
-	"unicode/utf8"
+
+	"hacek/internal/hub"
 )
 
 // ErrorKind says what the caller can do about an error.
@@ -95,7 +96,7 @@ func (d *DB) clean(text string) string {
 	if len(d.password) >= 4 { // a shorter one would mask half of every sentence
 		text = strings.ReplaceAll(text, d.password, "***")
 	}
-	return cut(strings.Join(strings.Fields(text), " "), 500)
+	return hub.Shorten(strings.Join(strings.Fields(text), " "), 500)
 }
 
 func transport(err error) *Error {
@@ -123,16 +124,5 @@ func transport(err error) *Error {
 	return errorf(Away, "the database cannot be used: %v", err)
 }
 
-// cut shortens a text to at most n bytes, at the border of a character.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n] + "…"
-}
-
 // shown is a value as errors show it: quoted, on one line and cut.
-func shown(value string) string { return fmt.Sprintf("%q", cut(value, 40)) }
+func shown(value string) string { return fmt.Sprintf("%q", hub.Shorten(value, 40)) }

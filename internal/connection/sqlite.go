@@ -217,7 +217,7 @@ func (lite) explain(err error) *Error {
 		e.duplicate = true
 	}
 	if m := liteColumn.FindStringSubmatch(sq.Error()); m != nil {
-		e.at(m[1], m[2])
+		return e.at(m[1], m[2])
 	}
 	return e
 }

@@ -3,8 +3,8 @@ package connection
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -227,11 +227,4 @@ func (tx *transaction) update(ctx context.Context, t *Table, row, old record, ke
 	return n, nil
 }
 
-func sorted[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -3,7 +3,6 @@ package connection
 import (
 	"context"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 )
@@ -74,7 +73,7 @@ func (d *DB) Tables(ctx context.Context) ([]Table, error) {
 	if err != nil {
 		return nil, d.explain(err)
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	list := make([]Table, len(names))
 	for i, name := range names {
 		list[i].Name = name

@@ -73,7 +73,7 @@ func (d *DB) Upsert(ctx context.Context, u Upsert) (Written, error) {
 			d.forgetAll(u)
 		default:
 			if e.duplicate {
-				e.hint("another row holds the same value under another unique key; look at the table's keys")
+				return Written{}, e.hint("another row holds the same value under another unique key; look at the table's keys")
 			}
 			return Written{}, e
 		}

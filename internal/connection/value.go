@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"hacek/internal/hub"
 )
 
 // value is a text that fits its column.
@@ -77,7 +79,7 @@ func (c *Column) fit(text string, zone *time.Location) (value, *Error) {
 		return c.uuid(text)
 	case Enum:
 		if !slices.Contains(c.Values, text) {
-			return value{}, c.no("%s is none of the column's values", shown(text)).hint("values: %s", cut(strings.Join(c.Values, ", "), 200))
+			return value{}, c.no("%s is none of the column's values", shown(text)).hint("values: %s", hub.Shorten(strings.Join(c.Values, ", "), 200))
 		}
 		return value{text: text}, nil
 	case Bytes:

@@ -24,6 +24,8 @@ func (e *Engine) noticeHealth(t *target, before hub.Health, f *flight) {
 }
 
 // notice gives one out without holding up the plan. It happened, so it is given even while we are stopping.
+//
+//nolint:contextcheck // that is why
 func (e *Engine) notice(n hub.Notice) {
 	n.At = e.Clock.Now()
 	ctx := context.WithoutCancel(e.flying)

@@ -1,6 +1,9 @@
 package expr
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Place is where a template's text will stand; it decides how values are escaped.
 type Place int
@@ -44,6 +47,15 @@ type ParseError struct {
 }
 
 func (e *ParseError) Error() string { return fmt.Sprintf("%s (at byte %d)", e.Detail, e.Offset) }
+
+// WithHint is the text of a mistake together with what to do about it, where that is known.
+func WithHint(err error) string {
+	var e *ParseError
+	if errors.As(err, &e) && e.Hint != "" {
+		return err.Error() + ": " + e.Hint
+	}
+	return err.Error()
+}
 
 // MissingError names the placeholder that found nothing where MissingFail was asked for.
 type MissingError struct{ Path string }

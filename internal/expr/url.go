@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -84,8 +85,9 @@ func parseAddressPart(text string, place Place, offset int) (*Template, error) {
 			t.pairs = splitPairs(t.parts)
 		}
 	}
-	if e, ok := err.(*ParseError); ok {
-		e.Offset += offset
+	var wrong *ParseError
+	if errors.As(err, &wrong) {
+		wrong.Offset += offset
 	}
 	return t, err
 }

@@ -79,8 +79,8 @@ func ParseCondition(pointer, text string) (*expr.Condition, error) {
 	}
 	var wrong hub.Problems
 	wrong.Add(pointer, "%v", err)
-	e := wrong.Err().(*hub.Error)
-	if parse := (*expr.ParseError)(nil); errors.As(err, &parse) {
+	e, _ := errors.AsType[*hub.Error](wrong.Err())
+	if parse, is := errors.AsType[*expr.ParseError](err); is {
 		e.Hint = parse.Hint
 	}
 	return nil, e

@@ -252,7 +252,7 @@ func (p *Publisher) replayed(ctx context.Context, r *store.Replay, f ReplayFilte
 	}
 	doc, err := expr.ParseDoc(e.Data)
 	if err != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // no condition takes what is not JSON
 	}
 	return route.judge(Scope(e, doc)).matched, nil
 }

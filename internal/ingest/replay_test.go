@@ -223,7 +223,9 @@ func TestP6_ReplayGoesOnAfterARestart(t *testing.T) {
 				}
 			}
 			cancel()
-			<-done
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
 		}
 		if r = s.run(r); r.State != ingest.ReplayFinished {
 			t.Fatalf("%+v, want finished", r)

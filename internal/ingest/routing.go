@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,7 +116,7 @@ func (r *routing) index() {
 			continue
 		}
 		for i, name := range types {
-			if !contains(types[:i], name) { // named twice, owed once
+			if !slices.Contains(types[:i], name) { // named twice, owed once
 				r.exact[name] = append(r.exact[name], route)
 			}
 		}
@@ -136,7 +137,7 @@ func (r *routing) match(e *hub.Event, doc expr.Doc) []store.Owed {
 	described := false // the scope holds event and source, which few conditions ask for
 	for i, routes := range [][]*route{r.exact[e.Type], r.exact[e.VendorType], r.wide} {
 		for _, route := range routes {
-			if i == 1 && contains(route.subscription.EventTypes, e.Type) {
+			if i == 1 && slices.Contains(route.subscription.EventTypes, e.Type) {
 				continue // found by the catalogue's name already
 			}
 			if route.state == hub.Off || route.passes(e) != "" {
@@ -193,7 +194,7 @@ func (r *route) passes(e *hub.Event) string {
 	if !takesType(s.EventTypes, e.Type) && (e.VendorType == "" || !takesType(s.EventTypes, e.VendorType)) {
 		return "event type: " + e.Type + " is not subscribed"
 	}
-	if len(s.Sources) > 0 && !contains(s.Sources, e.Source) {
+	if len(s.Sources) > 0 && !slices.Contains(s.Sources, e.Source) {
 		return "source: " + e.Source + " is not subscribed"
 	}
 	if len(s.Channels) > 0 && !overlap(s.Channels, e.Channels) {
@@ -233,18 +234,9 @@ func takesType(patterns []string, eventType string) bool {
 	return false
 }
 
-func contains(list []string, word string) bool {
-	for _, w := range list {
-		if w == word {
-			return true
-		}
-	}
-	return false
-}
-
 func overlap(a, b []string) bool {
 	for _, w := range b {
-		if contains(a, w) {
+		if slices.Contains(a, w) {
 			return true
 		}
 	}

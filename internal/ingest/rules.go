@@ -139,7 +139,7 @@ func leaves(v *jsonschema.ValidationError, wrong *hub.Problems) {
 	}
 	pointer := "/data"
 	for _, token := range v.InstanceLocation {
-		pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(token)
+		pointer += "/" + hub.EscapePointer(token)
 	}
 	wrong.Add(pointer, "%s", v.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
 }

@@ -151,7 +151,7 @@ func local(host string) bool {
 // second recipient, is no address here, though RFC 5322 would let it be quoted.
 func Address(text string) (*mail.Address, error) {
 	fail := func(why string) (*mail.Address, error) {
-		return nil, fmt.Errorf("%s is not one mail address: %s", strconv.Quote(shorten(text, 100)), why)
+		return nil, fmt.Errorf("%s is not one mail address: %s", strconv.Quote(hub.Shorten(text, 100)), why)
 	}
 	if strings.ContainsFunc(text, hidden) || !utf8.ValidString(text) {
 		return fail("it contains a control character")
@@ -268,11 +268,4 @@ func hidden(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == 
 // tlsConfig trusts the system's authorities, or the ones that were given.
 func (m *Mailer) tlsConfig(host string) *tls.Config {
 	return &tls.Config{ServerName: host, RootCAs: m.Roots, MinVersion: tls.VersionTLS12}
-}
-
-func shorten(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "") + "…"
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode"
 
+	"hacek/internal/hub"
+
 	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
 )
@@ -174,5 +176,5 @@ func (s *server) plain(text string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(text, "\uFFFD"))
-	return shorten(strings.TrimSpace(text), 500)
+	return hub.Shorten(strings.TrimSpace(text), 500)
 }

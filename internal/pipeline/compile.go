@@ -124,11 +124,7 @@ func (c *compiler) template(pointer, text string, place expr.Place) *expr.Templa
 }
 
 func (c *compiler) problem(pointer string, err error) {
-	text := err.Error()
-	if e, ok := err.(*expr.ParseError); ok && e.Hint != "" {
-		text += ": " + e.Hint
-	}
-	c.problems.Add(pointer, "%s", text)
+	c.problems.Add(pointer, "%s", expr.WithHint(err))
 }
 
 // paths refuses a variable that looks into a step which has not been done yet.

@@ -122,6 +122,9 @@ func (r *rig) rows(query string) string {
 		}
 		lines = append(lines, strings.TrimSpace(fmt.Sprintln(values...)))
 	}
+	if err := rows.Err(); err != nil {
+		r.t.Fatal(err)
+	}
 	return strings.Join(lines, "\n")
 }
 

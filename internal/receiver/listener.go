@@ -168,7 +168,9 @@ func (ls *Listeners) tryOpen(l *listener) error {
 	return failed
 }
 
-// close stops listening at once and lets requests under way finish.
+// close stops listening at once and lets requests under way finish, also when the caller is ending.
+//
+//nolint:contextcheck // that is why
 func (ls *Listeners) close(l *listener) {
 	if l.server == nil {
 		return

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/url"
 	"slices"
@@ -68,12 +69,7 @@ func unescape(text, charset string) string {
 // fieldsOf lists a query by name.
 func fieldsOf(query url.Values) []formField {
 	var f form
-	names := make([]string, 0, len(query))
-	for name := range query {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		for _, value := range query[name] {
 			f.add(name, appendString(nil, value))
 		}

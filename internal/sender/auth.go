@@ -7,8 +7,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/url"
-	"sort"
+	"slices"
 	"strings"
 
 	"hacek/internal/expr"
@@ -167,7 +168,7 @@ func (c *compiler) compileOAuth2(need func(pointer, value, what string) bool) {
 	form.Set("client_secret", a.ClientSecret.Reveal())
 	inBody := tokenRequest("POST", address, "application/x-www-form-urlencoded", form.Encode())
 	scopes := append([]string(nil), a.Scopes...)
-	sort.Strings(scopes)
+	slices.Sort(scopes)
 	c.auth.exchange = &exchange{
 		key:       c.tokenKey("oauth2", address, a.ClientID, strings.Join(scopes, " "), a.ClientSecret.Reveal()),
 		requests:  []outgoing{inHeader, inBody},
@@ -209,8 +210,8 @@ func (c *compiler) compileExchange(need func(pointer, value, what string) bool) 
 	}
 	out := tokenRequest(method, address, contentType, a.Request.Body.Reveal())
 	keyed := []string{"exchange", method, address, a.Request.Body.Reveal(), a.TokenPath}
-	for _, name := range sortedKeys(a.Request.Headers) {
-		pointer := "/auth/request/headers/" + escapePointer(name)
+	for _, name := range slices.Sorted(maps.Keys(a.Request.Headers)) {
+		pointer := "/auth/request/headers/" + hub.EscapePointer(name)
 		text := a.Request.Headers[name].Reveal()
 		switch {
 		case !validToken(name):

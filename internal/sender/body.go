@@ -159,8 +159,12 @@ func (b *body) render(c *Compiled, out *outgoing, scope *expr.Scope, call *Call)
 	if b.compress {
 		var z bytes.Buffer
 		w := gzip.NewWriter(&z)
-		w.Write(out.body)
-		w.Close()
+		if _, err := w.Write(out.body); err != nil {
+			return err
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
 		out.body, out.dataAt, out.dataLen = z.Bytes(), 0, 0
 	}
 	return nil

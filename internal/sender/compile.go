@@ -1,10 +1,10 @@
 package sender
 
 import (
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
-	"sort"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -113,9 +113,9 @@ func (c *compiler) compileBasics() {
 		c.problems.Add("/request/timeout", "%s is too long: at most %s", r.Timeout, hub.Duration(MaxTimeout))
 	}
 	c.condition, c.table = c.e.Subscription.Condition, r.Table
-	for _, name := range sortedKeys(r.Attributes) {
+	for _, name := range slices.Sorted(maps.Keys(r.Attributes)) {
 		c.attributes = append(c.attributes, pairText{name, r.Attributes[name]})
-		hub.CheckText(&c.problems, "/request/attributes/"+escapePointer(name), name+r.Attributes[name], 64<<10)
+		hub.CheckText(&c.problems, "/request/attributes/"+hub.EscapePointer(name), name+r.Attributes[name], 64<<10)
 	}
 }
 
@@ -129,8 +129,8 @@ func (c *compiler) compileURL() {
 		c.url = u
 		c.uses("/request/url", u.Paths())
 	}
-	for _, name := range sortedKeys(r.Query) {
-		pointer := "/request/query/" + escapePointer(name)
+	for _, name := range slices.Sorted(maps.Keys(r.Query)) {
+		pointer := "/request/query/" + hub.EscapePointer(name)
 		if name == "" {
 			c.problems.Add(pointer, "a query parameter needs a name")
 			continue
@@ -186,11 +186,7 @@ func (c *compiler) uses(pointer string, paths []string) {
 }
 
 func (c *compiler) templateProblem(pointer string, err error) {
-	text := err.Error()
-	if e, ok := err.(*expr.ParseError); ok && e.Hint != "" {
-		text += ": " + e.Hint
-	}
-	c.problems.Add(pointer, "%s", text)
+	c.problems.Add(pointer, "%s", expr.WithHint(err))
 }
 
 // reserved tells which headers are ours, and what to do instead of setting them.
@@ -227,8 +223,8 @@ func (c *compiler) header(pointer, name, setting string) bool {
 }
 
 func (c *compiler) compileHeaders() {
-	for _, name := range sortedKeys(c.e.Request.Headers) {
-		pointer := "/request/headers/" + escapePointer(name)
+	for _, name := range slices.Sorted(maps.Keys(c.e.Request.Headers)) {
+		pointer := "/request/headers/" + hub.EscapePointer(name)
 		if !c.header(pointer, name, "request.headers") {
 			continue
 		}
@@ -342,19 +338,6 @@ func (c *Compiled) Warnings(call Call) []hub.FieldError {
 		}
 	}
 	return list
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
-}
-
-func escapePointer(name string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
 
 func validToken(name string) bool {

@@ -67,7 +67,7 @@ func explain(parent context.Context, out *outgoing, got *outcome, err error, tim
 		}
 		return failure{hub.NoConnection, fmt.Sprintf("%s closed the connection without an answer", host), hint}
 	}
-	return failure{hub.Garbage, fmt.Sprintf("%s did not answer as HTTP does: %s", host, visible(cut(err.Error(), 300))), "is this the address of a web server?"}
+	return failure{hub.Garbage, fmt.Sprintf("%s did not answer as HTTP does: %s", host, visible(hub.Shorten(err.Error(), 300))), "is this the address of a web server?"}
 }
 
 func explainTimeout(host string, p phase, timeout time.Duration) failure {
@@ -116,7 +116,7 @@ func plainNetError(err error) string {
 	case isTimeout(err):
 		return "it took too long"
 	}
-	return visible(cut(err.Error(), 300))
+	return visible(hub.Shorten(err.Error(), 300))
 }
 
 // explainTLS says which certificate is wrong, whose it is, and since when.
@@ -155,13 +155,13 @@ func explainTLS(host string, err error) (failure, bool) {
 			}
 			return fail(hint, "the certificate of %s (%s) was issued by %s, which is not trusted", host, certificateName(c), issuerName(c))
 		}
-		return fail("the receiver's operator must repair it", "the certificate of %s is not valid: %s", host, cut(verify.Err.Error(), 300))
+		return fail("the receiver's operator must repair it", "the certificate of %s is not valid: %s", host, hub.Shorten(verify.Err.Error(), 300))
 	case errors.As(err, &record):
 		return fail("does the receiver speak https at this port? Perhaps the URL should begin with http://", "%s did not answer as TLS does", host)
 	case errors.As(err, &alert) || strings.Contains(err.Error(), "remote error: tls:"):
-		return fail("it may want a client certificate, or another one; or it speaks only old versions of TLS", "%s refused the TLS handshake: %s", host, cut(err.Error(), 300))
+		return fail("it may want a client certificate, or another one; or it speaks only old versions of TLS", "%s refused the TLS handshake: %s", host, hub.Shorten(err.Error(), 300))
 	case strings.HasPrefix(err.Error(), "tls:") || strings.Contains(err.Error(), ": tls: "):
-		return fail("", "no secure connection to %s: %s", host, cut(err.Error(), 300))
+		return fail("", "no secure connection to %s: %s", host, hub.Shorten(err.Error(), 300))
 	}
 	return failure{}, false
 }
@@ -179,7 +179,7 @@ func certificateName(c *x509.Certificate) string {
 // renderFailure tells an attempt why its request could not be made.
 func renderFailure(c *Compiled, err error, a *hub.Attempt) {
 	a.Result = hub.RenderFailed
-	a.Error = c.mask.text(visible(cut(err.Error(), 500)))
+	a.Error = c.mask.text(visible(hub.Shorten(err.Error(), 500)))
 	var missing *expr.MissingError
 	var place *expr.PlaceError
 	switch {
@@ -192,42 +192,23 @@ func renderFailure(c *Compiled, err error, a *hub.Attempt) {
 	}
 }
 
-func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	return strings.ToValidUTF8(text[:limit], "") + "…"
-}
-
 // visible shows control and direction-changing characters instead of obeying them: what a stranger's server says ends
 // up on terminals and pages.
 func visible(text string) string {
 	clean := true
 	for _, r := range text {
-		clean = clean && !hiddenRune(r)
+		clean = clean && !hub.Hidden(r)
 	}
 	if clean {
 		return text
 	}
 	var b strings.Builder
 	for _, r := range text {
-		if hiddenRune(r) {
+		if hub.Hidden(r) {
 			fmt.Fprintf(&b, "\\u%04x", r)
 		} else {
 			b.WriteRune(r)
 		}
 	}
 	return b.String()
-}
-
-// hiddenRune knows control characters, the marks that turn the direction of text, and the separators some viewers
-// take for a line's end.
-func hiddenRune(r rune) bool {
-	switch {
-	case r < ' ', r >= 0x7f && r < 0xa0, r == 0xFEFF, r == 0x061C:
-		return true
-	case r >= 0x200B && r <= 0x200F, r >= 0x2028 && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
-		return true
-	}
-	return false
 }

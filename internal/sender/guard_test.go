@@ -48,7 +48,7 @@ func (n *nameServer) serve() {
 		if err != nil {
 			return
 		}
-		n.conn.WriteToUDP(n.answer(buf[:size]), from)
+		_, _ = n.conn.WriteToUDP(n.answer(buf[:size]), from)
 	}
 }
 
@@ -101,7 +101,7 @@ func listen(t *testing.T, address string) (port string, connections func() int) 
 			}
 		},
 	}
-	go server.Serve(l)
+	go func() { _ = server.Serve(l) }() // ends with Close
 	t.Cleanup(func() { server.Close() })
 	_, port, _ = net.SplitHostPort(l.Addr().String())
 	return port, func() int { mu.Lock(); defer mu.Unlock(); return n }
@@ -284,8 +284,8 @@ func (p *connectProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in, rw, _ := w.(http.Hijacker).Hijack()
 	defer in.Close()
 	io.WriteString(in, "HTTP/1.1 200 OK\r\n\r\n")
-	go func() { io.Copy(out, rw); out.(*net.TCPConn).CloseWrite() }()
-	io.Copy(in, out)
+	go func() { _, _ = io.Copy(out, rw); _ = out.(*net.TCPConn).CloseWrite() }()
+	_, _ = io.Copy(in, out)
 }
 
 func TestRule1_AProxyGetsTheVettedAddress(t *testing.T) {

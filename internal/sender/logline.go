@@ -149,7 +149,7 @@ func appendQuoted[T string | []byte](b []byte, s T, valid bool) []byte {
 		}
 		r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
 		i += size
-		if hiddenRune(r) || r == utf8.RuneError && size == 1 {
+		if hub.Hidden(r) || r == utf8.RuneError && size == 1 {
 			b = appendEscape(b, r)
 			from = i
 		}

@@ -71,7 +71,7 @@ func (g *Guard) askProxy(conn net.Conn, target string) error {
 	}
 	// One byte at a time, so that nothing behind the answer is swallowed; it is some hundred bytes, once a connection.
 	r := bufio.NewReaderSize(io.LimitReader(oneByte{conn}, 16<<10), 16)
-	answer, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
+	answer, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect}) //nolint:bodyclose // what follows is the tunnel
 	if err != nil {
 		return fmt.Errorf("gave no proper answer")
 	}

@@ -43,7 +43,9 @@ func quickReceiver(b *testing.B) string {
 							break
 						}
 						if rest, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
-							fmt.Sscan(string(rest), &length)
+							if _, err := fmt.Sscan(string(rest), &length); err != nil {
+								return
+							}
 						}
 					}
 					if _, err := r.Discard(length); err != nil {

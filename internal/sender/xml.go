@@ -73,7 +73,7 @@ func xmlView(raw []byte) ([]byte, error) {
 	stack := []*element{root}
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

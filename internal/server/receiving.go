@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -29,6 +30,9 @@ func (h *house) buildReceiving(c Config, o Options) error {
 	byName := make(map[string]*packs.Provider, len(providers))
 	for _, p := range providers {
 		byName[p.Name] = p
+	}
+	if err := os.MkdirAll(c.ConnectionsDir(), 0o700); err != nil {
+		return fmt.Errorf("make the folder of connections' files: %w", err)
 	}
 	h.databases.options = connection.Options{
 		Dir: c.ConnectionsDir(), Refuse: []string{c.KeyFile(), h.store.File(), filepath.Join(c.Data, "logs")},

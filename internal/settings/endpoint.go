@@ -3,7 +3,6 @@ package settings
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -127,13 +126,8 @@ func checkCondition(text string) error {
 	if err == nil {
 		return nil
 	}
-	detail := err.Error()
-	var parse *expr.ParseError
-	if errors.As(err, &parse) && parse.Hint != "" {
-		detail += ": " + parse.Hint
-	}
 	var p hub.Problems
-	p.Add("/subscription/condition", "%s", detail)
+	p.Add("/subscription/condition", "%s", expr.WithHint(err))
 	return p.Err()
 }
 

@@ -41,10 +41,14 @@ func (s *Service) Presets() ([]Preset, error) {
 	}
 	var found []Preset
 	for _, pack := range all {
-		for kind, list := range map[string][]packs.Preset{PresetTarget: pack.Targets, PresetSource: pack.Sources, PresetPipeline: pack.Pipelines} {
-			for _, p := range list {
-				found = append(found, Preset{kind, pack.Name, p})
-			}
+		for _, p := range pack.Targets {
+			found = append(found, Preset{PresetTarget, pack.Name, p})
+		}
+		for _, p := range pack.Sources {
+			found = append(found, Preset{PresetSource, pack.Name, p})
+		}
+		for _, p := range pack.Pipelines {
+			found = append(found, Preset{PresetPipeline, pack.Name, p})
 		}
 	}
 	providers, err := s.AllProviders()

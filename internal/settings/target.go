@@ -165,11 +165,12 @@ func (s *Service) checkMail(t *hub.Target) error {
 	}
 	var p hub.Problems
 	notify := t.Policy().Notify
-	for pointer, addresses := range map[string][]string{
-		"/notify/failing": notify.Failing, "/notify/disabled": notify.Disabled, "/notify/recovered": notify.Recovered,
-	} {
-		if len(addresses) > 0 {
-			p.Add(pointer, "cannot be told: no mail server is set up")
+	for _, told := range []struct {
+		pointer   string
+		addresses []string
+	}{{"/notify/failing", notify.Failing}, {"/notify/disabled", notify.Disabled}, {"/notify/recovered", notify.Recovered}} {
+		if len(told.addresses) > 0 {
+			p.Add(told.pointer, "cannot be told: no mail server is set up")
 		}
 	}
 	for i, step := range t.Pipeline.Steps {

@@ -20,6 +20,7 @@ type TryInput struct {
 	EventType string          `json:"event_type,omitempty"`
 	Event     string          `json:"event,omitempty"`
 	Data      json.RawMessage `json:"data,omitempty"`
+	Key       *string         `json:"key,omitempty"` // with data: the document number; nil: where the event type says it stands
 }
 
 // PreviewResult is the call as it would be made, secrets masked.
@@ -154,6 +155,9 @@ func (s *Service) tryEvent(ctx context.Context, tenant int64, sub hub.Subscripti
 		return nil, p.Err()
 	}
 	event.Key = keyOf(doc, kind.Key)
+	if in.Key != nil {
+		event.Key = *in.Key
+	}
 	return event, nil
 }
 

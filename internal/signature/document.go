@@ -102,7 +102,7 @@ func decodeXML(body []byte) (any, error) {
 	stack := []*element{{children: map[string]any{}}}
 	for {
 		token, err := d.Token()
-		if err == io.EOF && len(stack) == 1 {
+		if errors.Is(err, io.EOF) && len(stack) == 1 {
 			return stack[0].children, nil
 		}
 		if err != nil {
@@ -145,7 +145,7 @@ type xmlList []any
 func decodeForm(contentType string, body []byte) (url.Values, error) {
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // what names no type is no form
 	}
 	switch media {
 	case "application/x-www-form-urlencoded":
@@ -168,7 +168,7 @@ func decodeMultipart(boundary string, body []byte) (url.Values, error) {
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for range maxParts {
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return form, nil
 		}
 		if err != nil {
@@ -195,7 +195,7 @@ func walk(value any, segments []string) (any, error) {
 		case []any:
 			i, err := strconv.Atoi(name)
 			if err != nil || i < 0 || i >= len(v) {
-				return nil, nil
+				return nil, nil //nolint:nilerr // the list has no such item
 			}
 			value = v[i]
 		default:

@@ -128,7 +128,7 @@ func parseStandardKey(text string) (*key, error) {
 		return &key{ed: public, prefix: "v1a,"}, err
 	}
 	if looksPublic(text) {
-		return nil, fmt.Errorf("is a key of a pair that is not written as %s...", PublicPrefix)
+		return nil, fmt.Errorf("is a key of a pair, but does not begin with %s", PublicPrefix)
 	}
 	shared, err := ParseSecret(text)
 	return &key{secret: text, shared: shared, prefix: "v1,"}, err

@@ -2,6 +2,7 @@ package signature
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"os"
 	"strconv"
@@ -140,7 +141,7 @@ func TestRule6_TheKeyDecidesTheScheme(t *testing.T) {
 		t.Fatal(err)
 	}
 	relabelled := strings.Replace(string(own.AppendSignature(nil, m, now)), "v1,", "v1a,", 1)
-	if err := VerifyStandard(shared, m.ID, "1700000000", relabelled, m.Body, now); err != ErrOtherScheme {
+	if err := VerifyStandard(shared, m.ID, "1700000000", relabelled, m.Body, now); !errors.Is(err, ErrOtherScheme) {
 		t.Errorf("an HMAC that calls itself ed25519: got %v", err)
 	}
 	if err := VerifyStandard("", m.ID, "1700000000", forged, m.Body, now); err == nil {

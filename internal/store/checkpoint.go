@@ -108,6 +108,8 @@ func (h *sqliteHot) between() error {
 }
 
 // background starts what works beside the committer and returns the function that ends it.
+//
+//nolint:contextcheck // it ends with that function: the committer goes on while the callers' contexts end
 func (s *Store) background() func() {
 	h, ok := s.hot.(*sqliteHot)
 	if !ok {

@@ -88,7 +88,10 @@ func (h *postgresHot) commit(ctx context.Context, b *batch) error {
 	return h.failed(fmt.Errorf("%s: %w", c.stage, err), committing)
 }
 
-// failed leaves the connection clean, or leaves it, and says what the failure means.
+// failed leaves the connection clean, or leaves it, and says what the failure means. It does so even when the caller
+// has given up.
+//
+//nolint:contextcheck // see above
 func (h *postgresHot) failed(err error, committing bool) error {
 	var known *commitError
 	var pg *pgconn.PgError

@@ -26,8 +26,7 @@ type sqliteHot struct {
 	buckets  *buckets
 	blocks   *blockMemory
 
-	copier    *copier
-	statement string
+	copier *copier
 }
 
 // Numbers are reserved in spans, so that the high-water mark costs one row in so many.

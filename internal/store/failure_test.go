@@ -257,7 +257,10 @@ func TestALostEpochWritesNothing(t *testing.T) {
 		t.Errorf("a fenced node accepted: %v %+v", err, a.Result)
 	}
 	select {
-	case <-fatal:
+	case err := <-fatal:
+		if err == nil {
+			t.Error("the fenced node was told to end without a reason")
+		}
 	case <-time.After(10 * time.Second):
 		t.Error("the fenced node was not told to end")
 	}

@@ -42,6 +42,7 @@ type RevisionFilter struct {
 	Tenant int64
 	Object string
 	Kind   string
+	Who    string
 	Since  time.Time
 	Until  time.Time
 }
@@ -73,6 +74,9 @@ func (s *Store) Revisions(ctx context.Context, f RevisionFilter, p Page) ([]Revi
 	}
 	if f.Kind != "" {
 		text += ` AND kind = ` + a.add(f.Kind)
+	}
+	if f.Who != "" {
+		text += ` AND who = ` + a.add(f.Who)
 	}
 	if !f.Since.IsZero() {
 		text += ` AND at >= ` + a.add(millis(f.Since))

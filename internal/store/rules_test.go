@@ -100,6 +100,7 @@ func TestRule18_NoSecretStandsInTheTables(t *testing.T) {
 		SELECT r::text FROM revision r`
 	rows, err := db.QueryContext(w.ctx, all)
 	w.must(err)
+	defer func() { _ = rows.Close() }()
 	n := 0
 	for ; rows.Next(); n++ {
 		var text string

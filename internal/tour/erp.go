@@ -176,7 +176,9 @@ func (e *ERP) Pull(ctx context.Context) error {
 	return nil
 }
 
-// PutBack ends what Pull has begun.
+// PutBack ends what Pull has begun, even while the tour is stopped.
+//
+//nolint:contextcheck // a rollback that was broken off would leave the file locked
 func (e *ERP) PutBack() error {
 	if e.relay != nil {
 		e.relay.mend()

@@ -292,7 +292,7 @@ func (s *Shop) Move(product string, level int) {
 	before := 0
 	for _, m := range s.movements {
 		if m.ProductCode == product {
-			fmt.Sscanf(m.ActualAmount, "%d.", &before)
+			_, _ = fmt.Sscanf(m.ActualAmount, "%d.", &before) // written below
 		}
 	}
 	s.movements = append(s.movements, Movement{ID: 126221 + len(s.movements), ProductCode: product,

@@ -116,6 +116,7 @@ func (s *Shop) rest(d time.Duration) bool {
 // noticeTime is how long Shoptet waits for an answer.
 const noticeTime = 4 * time.Second
 
+//nolint:contextcheck // the pretend shop has a life of its own; Close ends it
 func (s *Shop) post(body []byte) (taken bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), noticeTime)
 	defer cancel()

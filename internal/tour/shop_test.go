@@ -82,7 +82,9 @@ func TestShopRetriesThreeTimesAndGivesUp(t *testing.T) {
 			statuses := make(chan int, 8)
 			for word := range strings.FieldsSeq(answers) {
 				var status int
-				fmt.Sscan(word, &status)
+				if _, err := fmt.Sscan(word, &status); err != nil {
+					t.Fatal(err)
+				}
 				statuses <- status
 			}
 			hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(<-statuses) }))

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+
+	"hacek/internal/hub"
 )
 
 // show writes for a person at a terminal; receivers and steps may write at the same moment.
@@ -60,7 +62,7 @@ func shorten(text string, limit int) string {
 // escape blanks out what could move a cursor or turn the direction of text.
 func escape(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		if hub.Hidden(r) {
 			return ' '
 		}
 		return r

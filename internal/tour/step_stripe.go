@@ -143,8 +143,11 @@ func (t *Tour) booked(ctx context.Context, accounting *receiver) error {
 			Type string         `json:"type"`
 			Data map[string]any `json:"data"`
 		}
-		if err := json.Unmarshal(got.body, &event); err != nil || len(event.Data) != 2 {
-			return fmt.Errorf("accounting got %s: %v", got.body, err)
+		if err := json.Unmarshal(got.body, &event); err != nil {
+			return fmt.Errorf("accounting got %s: %w", got.body, err)
+		}
+		if len(event.Data) != 2 {
+			return fmt.Errorf("accounting got %s, want two fields of data", got.body)
 		}
 		heard[event.Type] = true
 	}

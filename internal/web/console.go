@@ -11,6 +11,7 @@ import (
 	"hacek/internal/auth"
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
+	"hacek/internal/mail"
 	"hacek/internal/settings"
 	"hacek/internal/store"
 )
@@ -37,6 +38,11 @@ type Console struct {
 	Release       func(ctx context.Context, tenant int64, source, request hub.ID, reason, by string) ([]hub.ID, error)
 	PreviewSource func(ctx context.Context, tenant int64, s settings.Source, last int) (hub.SourcePreview, error)
 	Trigger       func(ctx context.Context, s settings.Source, eventType string) (hub.InRequest, error)
+
+	// Mail is the server that notices go through. Nil: none is set, and the page says so.
+	Mail *mail.Mailer
+	// Retain is how long finished events are kept; zero: for good.
+	Retain time.Duration
 
 	made   madeSecrets
 	pages  *pages

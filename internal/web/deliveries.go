@@ -27,7 +27,7 @@ type deliveriesView struct {
 
 // deliveryRow is one delivery on the list.
 type deliveryRow struct {
-	ID, Number, Path, Type, Target, TargetPath, Reason string
+	ID, Number, Path, Type, Title, Target, TargetPath, Reason string
 	Badge                                              Badge
 	Tries                                              int
 	At                                                 time.Time
@@ -45,7 +45,7 @@ func (v *visit) deliveriesPage() error {
 	if err != nil {
 		return err
 	}
-	filter := store.DeliveryFilter{Tenant: v.tenant(), Key: strings.TrimSpace(query.Get("key"))}
+	filter := store.DeliveryFilter{Tenant: v.tenant(), Key: typed(query.Get("key"))}
 	filter.Since, filter.Until, page.Wrong = v.span()
 	var wanted []string
 	for _, text := range query["state"] {
@@ -72,13 +72,16 @@ func (v *visit) deliveriesPage() error {
 		return err
 	}
 	page.Pager = v.pager(next)
+	words := titles{v, map[string]string{}}
 	for i := range rows {
 		d := &rows[i]
 		t := targets[d.Target]
 		if len(wanted) > 0 && !slices.Contains(wanted, v.deliveryOutcome(d, &t)) {
 			continue
 		}
-		page.Lines = append(page.Lines, v.deliveryRow(d, &t))
+		row := v.deliveryRow(d, &t)
+		row.Title = words.word(v.ctx(), d.Type)
+		page.Lines = append(page.Lines, row)
 	}
 	page.Bulk = address("/replay", bulkQuery(query.Get("target"), query.Get("since"), query.Get("until")))
 	return v.show("deliveries", v.lang.Text("web.menu.deliveries"), page)

@@ -25,6 +25,7 @@ var reasonPatterns = []reasonPattern{
 	{regexp.MustCompile(`^the (?:endpoint|pipeline) was created after the event$`), "web_history.reason.later", ""},
 	{regexp.MustCompile(`^the event was sent again to another target only$`), "web_history.reason.another", ""},
 	{regexp.MustCompile(`^condition: (.+)$`), "web_history.reason.condition", "detail"},
+	{regexp.MustCompile(`^condition_error: (.+)$`), "web_history.reason.condition_error", "detail"},
 	{regexp.MustCompile(`^event type: (.+) is not subscribed$`), "web_history.reason.type", "name"},
 	{regexp.MustCompile(`^source: (.+) is not subscribed$`), "web_history.reason.source", "name"},
 	{regexp.MustCompile(`^not verified: `), "web_history.reason.unverified", ""},

@@ -32,7 +32,7 @@ func (v *visit) eventsPage() error {
 	since, until, wrong := v.span()
 	page.Wrong = wrong
 	filter := store.EventFilter{
-		Tenant: v.tenant(), Types: listOf(query.Get("type")), Source: strings.TrimSpace(query.Get("source")), Key: strings.TrimSpace(query.Get("key")),
+		Tenant: v.tenant(), Types: listOf(typed(query.Get("type"))), Source: typed(query.Get("source")), Key: typed(query.Get("key")),
 		Since: since, Until: until,
 	}
 	page.Follow, page.Live, page.Here = v.following()

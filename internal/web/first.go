@@ -70,21 +70,3 @@ func (v *visit) makeFirst() error {
 	v.openSession(token, who)
 	return nil
 }
-
-// startView is what start.html shows: what somebody may begin with.
-type startView struct {
-	Name    string
-	Choices []startChoice
-}
-
-type startChoice struct{ Icon, Title, Text, Path string }
-
-func (v *visit) startPage() error {
-	page := startView{Name: v.who.Name, Choices: []startChoice{
-		{"in", v.lang.Text("web_login.start_receive"), v.lang.Text("web_login.start_receive_text"), "/sources/new"},
-		{"hook", v.lang.Text("web_login.start_send"), v.lang.Text("web_login.start_send_text"), "/webhooks/new"},
-		{"pipeline", v.lang.Text("web_login.start_both"), v.lang.Text("web_login.start_both_text"), "/sources/new?then=webhook"},
-		{"today", v.lang.Text("web_login.start_look"), v.lang.Text("web_login.start_look_text"), "/"},
-	}}
-	return v.show("start", v.lang.Text("web_login.start_title"), page)
-}

@@ -82,7 +82,7 @@ func (v *visit) stepDoes(s *hub.Step) string {
 			return s.Request.Verb() + " " + s.Request.URL
 		}
 	case hub.StepMap:
-		text := v.lang.Text("web_pipeline.fields", "count", len(s.Fields))
+		text := v.lang.Text("web_pipeline.fields", "number", len(s.Fields))
 		var tables []string
 		for _, table := range s.Tables {
 			tables = append(tables, table)

@@ -30,7 +30,7 @@ func (v *visit) pipelinesPage() error {
 	for i := range targets {
 		t := &targets[i]
 		line := webhookLine{v.targetLine(t, f), nil}
-		line.Sub = v.lang.Text("web_pipeline.steps", "count", len(t.Pipeline.Steps))
+		line.Sub = v.lang.Text("web_pipeline.steps", "number", len(t.Pipeline.Steps))
 		for _, event := range v.eventWords(t.Pipeline.Subscription.EventTypes) {
 			line.Events = append(line.Events, v.eventTitle(types, event))
 		}

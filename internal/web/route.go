@@ -18,13 +18,12 @@ type route struct {
 // routes is the only list of what the console serves. Everything that changes something is a POST.
 func (c *Console) routes() []route {
 	const viewer, operator = hub.Viewer, hub.Operator
-	return slices.Concat(webhookRoutes(), incomingRoutes(), pipelineRoutes(), historyRoutes(), []route{
+	return slices.Concat(webhookRoutes(), incomingRoutes(), pipelineRoutes(), historyRoutes(), settingsRoutes(), []route{
 		{"GET", "/login", "", (*visit).loginPage, true},
 		{"POST", "/login", "", (*visit).login, true},
 		{"POST", "/logout", "", (*visit).logout, true},
 		{"GET", "/first/{token}", "", (*visit).firstPage, true},
 		{"POST", "/first/{token}", "", (*visit).first, true},
-		{"GET", "/start", viewer, (*visit).startPage, false},
 
 		{"GET", "/{$}", viewer, (*visit).todayPage, false},
 		{"GET", "/stream", viewer, (*visit).stream, false},

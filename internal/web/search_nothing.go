@@ -32,24 +32,33 @@ type hitLine struct {
 }
 
 const (
-	nearLetters = 2 // taken off a number to find those that look like it
+	nearLetters = 4 // taken off a number, one by one, to find those that look like it
 	nearShown   = 5
 	hitsShown   = 10
 	silentAfter = 24 * time.Hour
 )
 
+// near finds numbers that begin as this one does.
+func (v *visit) near(query string, n *nothingView) error {
+	letters := []rune(query)
+	for off := 1; off <= nearLetters && off <= len(letters)/2 && len(n.Near) == 0; off++ {
+		like := searchView{Query: string(letters[:len(letters)-off])}
+		events, _, err := v.Store.Events(v.ctx(), store.EventFilter{Tenant: v.tenant(), Query: like.Query}, store.Page{Limit: nearShown * 4})
+		if err != nil {
+			return err
+		}
+		v.choices(&like, events)
+		n.Near = like.Choices[:min(len(like.Choices), nearShown)]
+	}
+	return nil
+}
+
 // nothing looks for the reason in what did not become an event.
 func (v *visit) nothing(page *searchView) error {
 	n := &nothingView{}
 	page.Nothing = n
-	if letters := []rune(page.Query); len(letters) > nearLetters+2 {
-		near := searchView{Query: string(letters[:len(letters)-nearLetters])}
-		events, _, err := v.Store.Events(v.ctx(), store.EventFilter{Tenant: v.tenant(), Query: near.Query}, store.Page{Limit: nearShown * 4})
-		if err != nil {
-			return err
-		}
-		v.choices(&near, events)
-		n.Near = near.Choices[:min(len(near.Choices), nearShown)]
+	if err := v.near(page.Query, n); err != nil {
+		return err
 	}
 	oldest, _, err := v.Store.Events(v.ctx(), store.EventFilter{Tenant: v.tenant()}, store.Page{Limit: 1, Ascending: true})
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"hacek/internal/store"
 )
 
-// publish accepts one event and finds what it is owed.
-func (h *house) publish(in ingest.Input) (*hub.Event, []store.DeliveryRow) {
+// happens accepts one event and finds what it is owed.
+func (h *house) happens(in ingest.Input) (*hub.Event, []store.DeliveryRow) {
 	h.Helper()
 	out := h.ingest.Publish(h.Context(), h.tenant.No, in)[0]
 	if out.Err != nil {
@@ -47,8 +47,8 @@ func TestP8_DidTheWarehouseGetTheOrder(t *testing.T) {
 	h.user(h.tenant, hub.Operator, nil)
 	h.endpoint(h.tenant, "WMS")
 	h.only(h.endpoint(h.tenant, "CRM"), "customer.*")
-	_, rows := h.publish(order("2018000057"))
-	h.publish(order("2018000058"))
+	_, rows := h.happens(order("2018000057"))
+	h.happens(order("2018000058"))
 	h.attempt(rows[0], hub.Attempt{
 		Result: hub.Refused, Status: 503, Final: true, Error: "answered 503", Took: 80 * time.Millisecond,
 		Request:  hub.SentRequest{Method: "POST", URL: "https://wms.example/in", Headers: []hub.Header{{Name: "X-Shop", Value: "1"}}, Body: []byte(`{"a":1}`)},
@@ -92,7 +92,7 @@ func TestSearchSaysWhyANumberNeverArrived(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := h.as("viewer@example.com")
-	h.publish(order("2018000057"))
+	h.happens(order("2018000057"))
 	b.get("/search?q=2018000099").want(http.StatusOK).has("Nothing found for “2018000099”", "Very near", "2018000057", "Eshop", "Never heard of", "What to check", "The oldest event kept")
 	kept := hub.InRequest{
 		ID: hub.NewID(), Tenant: h.tenant.No, Source: src.No, At: h.clock.Now(), Outcome: hub.RequestQuarantined, Reason: "the secret is another one", Method: "POST", Status: 401,
@@ -112,8 +112,8 @@ func TestEventsAndDeliveriesAreListedAndFiltered(t *testing.T) {
 	h := newHouse(t)
 	h.user(h.tenant, hub.Operator, nil)
 	wms, crm := h.endpoint(h.tenant, "WMS"), h.endpoint(h.tenant, "CRM")
-	e, rows := h.publish(order("2018000057"))
-	h.publish(order("2018000058"))
+	e, rows := h.happens(order("2018000057"))
+	h.happens(order("2018000058"))
 	for _, d := range rows {
 		if d.Target == wms.No {
 			h.attempt(d, hub.Attempt{Result: hub.Succeeded, Status: 202})
@@ -147,7 +147,7 @@ func TestSeveralAreSentAgainAfterTheyWereCounted(t *testing.T) {
 	h.endpoint(h.tenant, "WMS")
 	var fields []string
 	for _, key := range []string{"A1", "A2", "A3"} {
-		_, rows := h.publish(order(key))
+		_, rows := h.happens(order(key))
 		h.attempt(rows[0], hub.Attempt{Result: hub.Refused, Status: 400, Final: true, Error: "answered 400"})
 		fields = append(fields, "id", rows[0].ID().Text())
 	}
@@ -188,7 +188,7 @@ func TestAReplayIsCountedFirst(t *testing.T) {
 	h.user(h.tenant, hub.Operator, nil)
 	wms := h.endpoint(h.tenant, "WMS").ID.Text(hub.EndpointPrefix)
 	for _, key := range []string{"A1", "A2"} {
-		_, rows := h.publish(order(key))
+		_, rows := h.happens(order(key))
 		h.attempt(rows[0], hub.Attempt{Result: hub.Refused, Status: 400, Final: true, Error: "answered 400"})
 	}
 	h.clock.Advance(time.Second)
@@ -212,7 +212,7 @@ func TestAnEventIsChangedAndSentAgainWithItsName(t *testing.T) {
 	h.user(h.tenant, hub.Operator, nil)
 	h.endpoint(h.tenant, "WMS")
 	h.endpoint(h.tenant, "CRM")
-	_, rows := h.publish(order("2018000057"))
+	_, rows := h.happens(order("2018000057"))
 	path := "/deliveries/" + rows[0].ID().Text() + "/edit"
 	h.as("operator@example.com").get(path).want(http.StatusForbidden)
 	b := h.as("editor@example.com")
@@ -234,7 +234,7 @@ func TestRule17_ASharedTimelineShowsNoDataAndEnds(t *testing.T) {
 	h := newHouse(t)
 	h.user(h.tenant, hub.Operator, nil)
 	h.endpoint(h.tenant, "WMS")
-	_, rows := h.publish(order("2018000057"))
+	_, rows := h.happens(order("2018000057"))
 	h.attempt(rows[0], hub.Attempt{Result: hub.Refused, Status: 400, Final: true, Error: "secret words of the receiver"})
 	b := h.as("operator@example.com")
 	made := b.post("/share", "value", "2018000057", "days", "1", "to", "/search?q=2018000057").want(http.StatusOK)
@@ -266,7 +266,7 @@ func TestRule14_ForeignHistoryIsNotThere(t *testing.T) {
 	}
 	h.user(other, hub.Administrator, nil)
 	wms := h.endpoint(h.tenant, "Our WMS")
-	e, rows := h.publish(order("2018000057"))
+	e, rows := h.happens(order("2018000057"))
 	h.attempt(rows[0], hub.Attempt{Result: hub.Refused, Status: 400, Final: true, Error: "answered 400"})
 	b := h.as("administrator@example.com")
 	event, delivery := "/events/"+e.ID.Text(hub.EventPrefix), "/deliveries/"+rows[0].ID().Text()

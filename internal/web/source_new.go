@@ -32,14 +32,14 @@ func (v *visit) newSourcePage() error {
 		if !strings.Contains(strings.ToLower(title+" "+p.Name), wanted) {
 			continue
 		}
-		page.Providers = append(page.Providers, providerLine{title, v.lang.Text("web_source.made." + madeWord(p)), "/sources/new/" + p.Name, "in"})
+		page.Providers = append(page.Providers, providerLine{title, v.lang.Text("web_source.made." + madeWord(p)), "/sources/new/from/" + p.Name, "in"})
 	}
 	slices.SortStableFunc(page.Providers, func(a, b providerLine) int {
 		return strings.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title))
 	})
 	page.Others = []providerLine{
-		{v.lang.Text("web_source.other_hmac"), v.lang.Text("web_source.other_hmac_text"), "/sources/new/" + hub.SchemeHMAC, "shield"},
-		{v.lang.Text("web_source.other_none"), v.lang.Text("web_source.other_none_text"), "/sources/new/" + hub.SchemeNone, "plug"},
+		{v.lang.Text("web_source.other_hmac"), v.lang.Text("web_source.other_hmac_text"), "/sources/new/from/" + hub.SchemeHMAC, "shield"},
+		{v.lang.Text("web_source.other_none"), v.lang.Text("web_source.other_none_text"), "/sources/new/from/" + hub.SchemeNone, "plug"},
 	}
 	return v.show("source_new", v.lang.Text("web_source.new"), page)
 }
@@ -115,7 +115,7 @@ func (v *visit) sourceStart(refusal error) (sourceStartView, error) {
 			}
 		}
 	}
-	page.Form = v.newForm("/sources/new/"+name, refusal, fields...)
+	page.Form = v.newForm("/sources/new/from/"+name, refusal, fields...)
 	for _, one := range own {
 		page.Own = append(page.Own, page.Form.Fields[one])
 	}

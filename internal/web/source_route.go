@@ -8,8 +8,8 @@ func incomingRoutes() []route {
 	return []route{
 		{"GET", "/sources", viewer, (*visit).sourcesPage, false},
 		{"GET", "/sources/new", editor, (*visit).newSourcePage, false},
-		{"GET", "/sources/new/{provider}", editor, (*visit).startSourcePage, false},
-		{"POST", "/sources/new/{provider}", editor, (*visit).startSource, false},
+		{"GET", "/sources/new/from/{provider}", editor, (*visit).startSourcePage, false},
+		{"POST", "/sources/new/from/{provider}", editor, (*visit).startSource, false},
 		{"GET", "/sources/{source}", viewer, (*visit).sourcePage, false},
 		{"GET", "/sources/{source}/connect", viewer, (*visit).connectSourcePage, false},
 		{"GET", "/sources/{source}/edit", editor, (*visit).editSourcePage, false},

@@ -16,7 +16,9 @@ func (h *history) cameIn(e *hub.Event) error {
 		m.Icon, m.Lane, m.Title = "edit", h.lang.Text("web_history.lane_again"), h.lang.Text("web_history.sent_changed")
 	case e.Source == "pipeline":
 		m.Icon, m.Node, m.Lane, m.Title = "branch", "", h.lang.Text("web_history.lane_published"), h.lang.Text("web_history.published", "event", kind)
-		m.Small = e.Type
+		if m.Small = e.Type; kind == e.Type {
+			m.Small = ""
+		}
 	case e.Source == "api":
 		m.Title = h.lang.Text("web_history.received_api")
 	default:

@@ -23,6 +23,7 @@ type webhookView struct {
 	Version               int64
 	Deliveries            []deliveryLine
 	MayPause, MayEdit     bool
+	MaySecret             bool
 	Pause, Resume         *Form
 	Paces                 []pace
 }
@@ -61,7 +62,7 @@ func (v *visit) webhook(refusal error) (webhookView, error) {
 	e := &t.Endpoint
 	page := webhookView{
 		ID: t.ID.Text(hub.EndpointPrefix), Name: t.Name, Method: methodOf(e), URL: e.Request.URL, Badge: v.targetBadge(&t),
-		Active: t.State == hub.Active, Off: t.State == hub.Off, Version: t.Version, MayPause: v.may(hub.Operator), MayEdit: v.may(hub.Editor), Settings: v.settingsOf(e),
+		Active: t.State == hub.Active, Off: t.State == hub.Off, Version: t.Version, MayPause: v.may(hub.Operator), MayEdit: v.may(hub.Editor), MaySecret: v.may(hub.Administrator), Settings: v.settingsOf(e),
 	}
 	if page.Waiting, page.Oldest, err = v.Store.Waiting(v.ctx(), t.No); err != nil {
 		return page, err

@@ -175,7 +175,7 @@ func (v *visit) testWebhook(t *hub.Target) (*webhookTest, error) {
 	test.HasAnswer = a.Response.Status > 0
 	test.Answer = cut(string(a.Response.Body))
 	var lines []string
-	for _, name := range headerNames(a.Response.Headers) {
+	for _, name := range sortedKeys(a.Response.Headers) {
 		lines = append(lines, strings.ToLower(name)+": "+strings.Join(a.Response.Headers[name], ", "))
 	}
 	test.AnswerHeaders = visible(strings.Join(lines, "\n"))

@@ -9,7 +9,7 @@ import (
 	"hacek/internal/hub"
 )
 
-func headerNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // webhookSecretView is what webhook_secret.html shows: the signing secret, for administrators.
 type webhookSecretView struct {

@@ -65,6 +65,7 @@ type testHub struct {
 	url       string
 	firstLink string // of the first start
 	key       string // an administrator's key, for what no page does
+	data      string // its directory
 }
 
 func startHub(t *testing.T) *testHub {
@@ -72,9 +73,9 @@ func startHub(t *testing.T) *testHub {
 	if chromium == nil {
 		missing(t, "install chromium (scripts/install.sh does)")
 	}
-	h := &testHub{key: "hk_browser_0123456789abcdefghij"}
+	h := &testHub{key: "hk_browser_0123456789abcdefghij", data: filepath.Join(t.TempDir(), "data")}
 	config, err := server.Load(server.Layers{Flags: map[string]string{
-		"data": filepath.Join(t.TempDir(), "data"), "listen": "127.0.0.1:0", "allow_private": "127.0.0.0/8",
+		"data": h.data, "listen": "127.0.0.1:0", "allow_private": "127.0.0.0/8",
 	}, Environment: []string{"HACEK_API_KEY=" + h.key}})
 	if err != nil {
 		t.Fatal(err)

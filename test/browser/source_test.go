@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/hex"
@@ -8,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // theirs is a call as Shoptet makes it, signed with a secret.
@@ -51,18 +54,19 @@ func TestE8_AnAdministratorConnectsTheShop(t *testing.T) {
 			h.api(t, "POST", "/v1/packs/shoptet/install", `{}`)
 			w := h.open(t, "en")
 			w.first()
-			h.api(t, "PATCH", "/v1/users/"+h.userID(t), `{"language":"`+language+`"}`)
+			h.api(t, "PATCH", "/v1/users/"+h.userID(t), `{"language":""}`) // as the browser
+			w.do(speak(language))
 			w.visit("/")
 			w.press(says.sources)
 			w.press(says.add)
 			w.fill(says.find, "shoptet")
 			w.press("Shoptet")
 			w.see(says.goOn)
-			w.inspectOnce("source-start", language)
+			w.inspect("source-start", language)
 			w.fill(says.secret, shoptetSecret)
 			w.press(says.goOn)
 			w.see(says.waiting)
-			w.inspectOnce("source-connect", language)
+			w.inspect("source-connect", language)
 			address := w.value(says.url)
 			_, path, found := strings.Cut(address, "/in/")
 			if !found {
@@ -78,7 +82,7 @@ func TestE8_AnAdministratorConnectsTheShop(t *testing.T) {
 				t.Fatalf("the shop was answered %d", status)
 			}
 			w.see(says.arrived, "2018000057", says.order)
-			w.inspectOnce("source-arrived", language)
+			w.inspect("source-arrived", language)
 		})
 	}
 }
@@ -92,4 +96,96 @@ func (h *testHub) userID(t *testing.T) string {
 		t.Fatal("there is no user")
 	}
 	return id
+}
+
+// value is what stands in the field with a label.
+func (w *window) value(label string) string {
+	w.Helper()
+	w.find("a field", `(words, shown, text) => [...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0])?.control`, label)
+	ctx, stop := context.WithTimeout(w.ctx, patience)
+	defer stop()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("[data-found]").value`))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return value
+}
+
+// TestEverythingThatComesInIsShown walks through the pages of sources, databases and the catalogue, and looks at each.
+func TestEverythingThatComesInIsShown(t *testing.T) {
+	h := startHub(t)
+	w := h.open(t, "en")
+	w.first()
+	h.api(t, "PATCH", "/v1/users/"+h.userID(t), `{"language":""}`)
+	w.visit("/sources")
+	w.see("No source yet")
+	w.press("Quarantine")
+	w.see("Nothing is in quarantine")
+	w.visit("/catalogue")
+	w.press("Packs")
+	w.see("E-shop: Shoptet", "None is installed.")
+	w.press("Install: E-shop: Shoptet")
+	w.see("111 event types have been written.")
+	w.inspect("catalogue-packs", "en")
+	w.press("Systems that send")
+	w.see("Stripe")
+	w.inspect("catalogue-providers", "en")
+	w.press("Event types")
+	w.fill("Event type", "order.created")
+	w.press("Find")
+	w.press("New order")
+	w.see("order.code")
+	w.inspect("catalogue-type", "en")
+	w.press("Catalogue")
+	w.press("Add an event type")
+	w.fill("Short name", "warranty.claimed")
+	w.fill("Title: English", "Warranty claimed")
+	w.fill("Sample", `{"claim":{"code":"R-17"}}`)
+	w.press("Make the schema from the sample")
+	w.see("warranty.claimed", "claim")
+	w.inspect("catalogue-form", "en")
+	w.fill("Number", "claim.code")
+	w.press("Save")
+	w.see("“warranty.claimed” is saved.", "R-17", "made here")
+
+	h.api(t, "POST", "/v1/sources", `{"name":"Kůň & syn","path":"shoptet-main","preset":"shoptet","verify":{"secrets":["`+shoptetSecret+`"]}}`)
+	h.theirs(t, "/in/shoptet-main", shoptetSecret, shoptetNotice)
+	h.theirs(t, "/in/shoptet-main", shoptetSecret, shoptetNotice)
+	h.theirs(t, "/in/shoptet-main", "another one", shoptetNotice)
+	w.visit("/sources")
+	w.press("Kůň & syn")
+	w.see("Accepted", "In quarantine")
+	w.inspect("source", "en")
+	w.press("Edit")
+	w.press("Preview with the last requests")
+	w.see("The last 2 requests would become one event.", "One would be a repeat.")
+	w.press("Expert view")
+	w.see("What counts as the same event")
+	w.inspect("source-edit", "en")
+	w.visit("/quarantine")
+	w.see("The signature does not match")
+	w.inspect("quarantine", "en")
+	w.press("See all and release")
+	w.see("Release the chosen ones")
+	w.inspect("requests", "en")
+	w.visit("/quarantine")
+	w.press(":") // the time of the only request
+	w.see("X", "Release")
+	w.inspect("request", "en")
+	w.fill("Reason", "confirmed by phone")
+	w.press("Release")
+	w.see("The request is released.", "Released", "2018000057")
+
+	w.press("Connections")
+	w.see("No connection yet")
+	w.press("Add a connection")
+	w.fill("Name", "erp")
+	w.fill("Server", "127.0.0.1")
+	w.fill("Port", "1")
+	w.press("Save")
+	w.see("This is needed.")
+	w.fill("Database", "erp")
+	w.fill("User", "hub")
+	w.fill("Password", "a p@ss/word")
+	w.inspect("connection-form", "en")
 }

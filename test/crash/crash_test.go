@@ -102,7 +102,9 @@ func TestJournalsOfRealRequests(t *testing.T) {
 			defer hub.Close()
 
 			for _, e := range endpoints {
-				faults.Write(check.Line{Op: check.OpEndpoint, Endpoint: e.name, Kinds: e.kinds})
+				if err := faults.Write(check.Line{Op: check.OpEndpoint, Endpoint: e.name, Kinds: e.kinds}); err != nil {
+					t.Fatal(err)
+				}
 			}
 			p := &publisher{url: hub.URL, journal: publishing, client: hub.Client()}
 			kinds := map[string]bool{}

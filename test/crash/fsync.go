@@ -38,7 +38,7 @@ func (p *proof) fsync(ctx context.Context) error {
 	}
 	trace := filepath.Join(p.dir, "trace")
 	hub.Wrap = []string{strace, "-f", "-ttt", "-y", "-s", "32", "-e", traced, "-e", "signal=none", "-o", trace}
-	defer hub.Stop()
+	defer func() { _ = hub.Stop() }() // after an error; the good end asks below
 	if err := hub.Start(ctx); err != nil {
 		return err
 	}

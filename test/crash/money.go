@@ -95,7 +95,7 @@ func (s *moneySeed) run(ctx context.Context) (err error) {
 	if s.hub, err = rig.NewHub(s.proof.binary, s.dir, ""); err != nil {
 		return err
 	}
-	defer s.hub.Stop()
+	defer func() { _ = s.hub.Stop() }() // after an error
 	if err := s.hub.Start(ctx); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -32,14 +33,14 @@ func (p *proof) crash(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		defer fresh.Drop(context.WithoutCancel(ctx))
+		defer func() { err = errors.Join(err, fresh.Drop(context.WithoutCancel(ctx))) }()
 		database = fresh.DSN
 	}
 	hub, err := rig.NewHub(p.binary, p.dir, database)
 	if err != nil {
 		return err
 	}
-	defer hub.Stop()
+	defer func() { _ = hub.Stop() }() // after an error
 	s := &story{proof: p, hub: hub, api: hub.API(), random: rand.New(rand.NewPCG(p.seed, 0))}
 	if s.faults, err = check.Create(filepath.Join(p.dir, check.FaultLog)); err != nil {
 		return err
@@ -158,7 +159,7 @@ func (s *story) kill(ctx context.Context, during string, enough int) (check.Line
 	}
 	if during != "load" {
 		// Its answer, or that none comes, decides nothing: after the restart every endpoint is resumed.
-		go s.api.Do(ctx, "POST", "/v1/endpoints/"+target+"/"+during, rig.Object{}, nil)
+		go func() { _ = s.api.Do(ctx, "POST", "/v1/endpoints/"+target+"/"+during, rig.Object{}, nil) }()
 		if err := wait(ctx, time.Duration(s.random.Float64()*float64(5*time.Millisecond))); err != nil {
 			return check.Line{}, err
 		}

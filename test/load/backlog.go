@@ -49,7 +49,7 @@ func (b *bench) backlogOn(ctx context.Context, system string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer receiver.Stop(nil)
+	defer func() { err = errors.Join(err, receiver.Stop(nil)) }()
 	s, err := b.startHub(ctx, system)
 	if err != nil {
 		return err

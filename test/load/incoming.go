@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -131,16 +132,14 @@ func (b *bench) startSources(ctx context.Context, system, receiver string, targe
 			"verify": rig.Object{"scheme": of.name, "secrets": []string{rightSecret}},
 		}, nil)
 		if err != nil {
-			s.stop(ctx)
-			return nil, fmt.Errorf("create source %s: %w", of.name, err)
+			return nil, errors.Join(fmt.Errorf("create source %s: %w", of.name, err), s.stop(ctx))
 		}
 	}
 	for n := range targets {
 		endpoint := rig.Object{"name": fmt.Sprintf("bench endpoint %d", n), "request": rig.Object{"url": fmt.Sprintf("http://%s/r/%d", receiver, n)},
 			"limits": rig.Object{"concurrency": 64}}
 		if _, err := s.api.CreateEndpoint(ctx, endpoint); err != nil {
-			s.stop(ctx)
-			return nil, fmt.Errorf("create endpoint %d: %w", n, err)
+			return nil, errors.Join(fmt.Errorf("create endpoint %d: %w", n, err), s.stop(ctx))
 		}
 	}
 	return s, nil
@@ -151,7 +150,7 @@ func (b *bench) measureIncoming(ctx context.Context, system string, k inKind) (f
 	if err != nil {
 		return f, err
 	}
-	defer receiver.Stop(nil)
+	defer func() { err = errors.Join(err, receiver.Stop(nil)) }()
 	s, err := b.startSources(ctx, system, receiver.Greeting, k.targets)
 	if err != nil {
 		return f, err

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,7 +44,7 @@ func (b *bench) latencyBeside(ctx context.Context, system string, dead bool) (p9
 	if err != nil {
 		return 0, err
 	}
-	defer receiver.Stop(nil)
+	defer func() { err = errors.Join(err, receiver.Stop(nil)) }()
 	s, err := b.startHub(ctx, system)
 	if err != nil {
 		return 0, err

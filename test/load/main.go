@@ -130,7 +130,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer database.Drop(ctx)
+	defer func() { err = errors.Join(err, database.Drop(context.WithoutCancel(ctx))) }()
 	if disk, err = rig.Disk(database.Directory); err != nil {
 		return fmt.Errorf("PostgreSQL: %w", err)
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -125,8 +126,7 @@ func (b *bench) start(ctx context.Context, system string, k kind, receiver strin
 		return nil, err
 	}
 	if err := s.createEndpoints(ctx, receiver, 100, k.fan); err != nil {
-		s.stop(ctx)
-		return nil, err
+		return nil, errors.Join(err, s.stop(ctx))
 	}
 	return s, nil
 }

@@ -102,23 +102,23 @@ func (r *receiving) control(w http.ResponseWriter, q *http.Request) {
 	case "/dead":
 		<-q.Context().Done()
 	case "/-/count":
-		json.NewEncoder(w).Encode(received{time.Now().UnixNano(), r.distinct.Load(), r.arrived.Load(), r.unsigned.Load()})
+		_ = json.NewEncoder(w).Encode(received{time.Now().UnixNano(), r.distinct.Load(), r.arrived.Load(), r.unsigned.Load()})
 	case "/-/missing":
 		accepted, err := io.ReadAll(q.Body)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		json.NewEncoder(w).Encode(r.bits.missing(accepted, r.fan))
+		_ = json.NewEncoder(w).Encode(r.bits.missing(accepted, r.fan))
 	case "/-/latencies": // since the last time somebody asked
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		json.NewEncoder(w).Encode(r.latencies)
+		_ = json.NewEncoder(w).Encode(r.latencies)
 		r.latencies = nil
 	case "/-/times":
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		json.NewEncoder(w).Encode(r.times)
+		_ = json.NewEncoder(w).Encode(r.times)
 	default:
 		http.NotFound(w, q)
 	}

@@ -96,5 +96,8 @@ func texts(t *testing.T, db *sql.DB, query string) (list []string) {
 		}
 		list = append(list, text)
 	}
+	if err := all.Err(); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
 	return list
 }

@@ -82,7 +82,7 @@ func (h *Hub) Launch() error {
 	exited := make(chan struct{})
 	h.cmd, h.exited = cmd, exited
 	go func() {
-		cmd.Wait()
+		_ = cmd.Wait() // killed, most of the time
 		close(exited)
 	}()
 	return nil
@@ -151,7 +151,7 @@ func (h *Hub) Stop() error {
 	case <-h.exited:
 		return nil
 	case <-time.After(20 * time.Second):
-		syscall.Kill(pid, syscall.SIGKILL)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 		h.cmd.Process.Kill()
 		<-h.exited
 		return fmt.Errorf("the hub did not stop within 20 s; see %s", h.LogName())

@@ -79,7 +79,9 @@ func (d *Database) Commits(ctx context.Context) int64 {
 	}
 	defer connection.Close(ctx)
 	var n int64
-	connection.QueryRow(ctx, `SELECT xact_commit FROM pg_stat_database WHERE datname = $1`, d.name).Scan(&n)
+	if err := connection.QueryRow(ctx, `SELECT xact_commit FROM pg_stat_database WHERE datname = $1`, d.name).Scan(&n); err != nil {
+		return 0
+	}
 	return n
 }
 

@@ -105,7 +105,7 @@ func Answer(report any) error {
 func Dismissed() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
-		io.Copy(io.Discard, os.Stdin)
+		_, _ = io.Copy(io.Discard, os.Stdin)
 		close(done)
 	}()
 	return done

@@ -1,0 +1,40 @@
+package hub
+
+import (
+	"testing"
+	"unicode"
+)
+
+func TestShortenEndsWhereACharacterEnds(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		most int
+		want string
+	}{
+		{"háček", 6, "háček"[:6] + "…"},
+		{"háček", 7, "háček"},
+		{"háček", 2, "h…"}, // the second letter has two bytes
+		{"ab\xffcd", 9, "ab\xffcd"},
+		{"ab\xffcd", 4, "abc…"},
+		{"", 0, ""},
+	} {
+		if got := Shorten(c.text, c.most); got != c.want {
+			t.Errorf("Shorten(%q, %d) = %q, want %q", c.text, c.most, got, c.want)
+		}
+	}
+}
+
+// TestRule18_HiddenKnowsWhatSteersATerminal asks Unicode's own tables for everything that must be in the list.
+func TestRule18_HiddenKnowsWhatSteersATerminal(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		steers := unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Bidi_Control, r)
+		if steers && !Hidden(r) {
+			t.Errorf("%U steers a terminal and is not hidden", r)
+		}
+	}
+	for _, r := range "aá中🙂 \u00a0€" {
+		if Hidden(r) {
+			t.Errorf("%U is an ordinary character and is hidden", r)
+		}
+	}
+}

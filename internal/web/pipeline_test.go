@@ -1,0 +1,210 @@
+package web_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	"hacek/internal/connection"
+	"hacek/internal/hub"
+	"hacek/internal/ingest"
+	"hacek/internal/pipeline"
+	"hacek/internal/settings"
+	"hacek/internal/store"
+)
+
+var byTest = settings.By{Name: "test"}
+
+// erp gives the house an SQLite database with a table of orders, and pipelines that can be tried.
+func (h *house) erp() {
+	h.Helper()
+	dir := h.TempDir()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "erp.db"))
+	if err != nil {
+		h.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(h.Context(), `CREATE TABLE orders (number TEXT PRIMARY KEY, state TEXT, warehouse TEXT NOT NULL)`); err != nil {
+		h.Fatal(err)
+	}
+	h.settings.Databases = connection.Options{Dir: dir}
+	h.settings.Runner = &pipeline.Runner{}
+	if _, err := h.settings.CreateConnection(h.Context(), h.tenant.No, json.RawMessage(`{"name":"Money","driver":"sqlite","dsn":"erp.db"}`), byTest); err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *house) table(tenant settings.Tenant, raw string) settings.Table {
+	h.Helper()
+	t, err := h.settings.CreateTable(h.Context(), tenant.No, json.RawMessage(raw), byTest)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return t
+}
+
+func (h *house) pipeline(tenant settings.Tenant, name string, steps ...hub.Step) hub.Target {
+	h.Helper()
+	p := hub.DefaultPipeline()
+	p.Name, p.Steps = name, steps
+	p.Subscription.EventTypes = []string{"order.created"}
+	t, err := h.settings.CreatePipeline(h.Context(), tenant.No, p, byTest)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return t
+}
+
+func pathOf(t hub.Target) string { return "/pipelines/" + t.ID.Text(hub.PipelinePrefix) }
+
+// etagIn is the version that a page shows.
+func (p page) etag() string {
+	p.Helper()
+	found := regexp.MustCompile(`name="etag" value="&#34;(\d+)&#34;"`).FindStringSubmatch(p.text)
+	if found == nil {
+		p.Fatalf("%s shows no version", p.call)
+	}
+	return `"` + found[1] + `"`
+}
+
+func translating(table string) hub.Step {
+	return hub.Step{Type: hub.StepMap, As: "row", Fields: map[string]string{"state": "#order.status#"}, Tables: map[string]string{"state": table}}
+}
+
+func TestAWordThatIsAskedForIsAddedAndTriedAgain(t *testing.T) {
+	h := newHouse(t)
+	h.user(h.tenant, hub.Editor, nil)
+	states := h.table(h.tenant, `{"name":"Stavy / shop","entries":{"Nová":"10"},"default":null}`)
+	target := h.pipeline(h.tenant, "Orders", translating(states.Name))
+	for _, o := range h.ingest.Publish(t.Context(), h.tenant.No, ingest.Input{Type: "order.created", Key: new("2018000057"), Data: []byte(`{"order":{"status":"<b>Čeká"}}`)}) {
+		if o.Err != nil {
+			t.Fatal(o.Err)
+		}
+	}
+	rows, _, err := h.store.Deliveries(t.Context(), store.DeliveryFilter{Tenant: h.tenant.No, Targets: []int64{target.No}}, store.Page{})
+	if err != nil || len(rows) != 1 {
+		t.Fatal(rows, err)
+	}
+	h.attempt(rows[0], hub.Attempt{Result: hub.StepFailed, Error: "a step failed", Steps: []hub.StepRecord{{
+		N: 1, Type: hub.StepMap, Result: hub.StepBroken, Input: `{"order.status":"<b>Čeká"}`,
+		Error: `the translation table "Stavy / shop" has no word "<b>Čeká" (field state)`,
+	}}})
+	b := h.as("editor@example.com")
+	shown := b.get(pathOf(target)).want(http.StatusOK).has("Last run:", "2018000057", "Stopped", "Add the word", "is not in the table", "&lt;b&gt;Čeká").hasNot("<b>Čeká")
+	link := regexp.MustCompile(`href="(/tables/[^"]*)"><svg`).FindStringSubmatch(shown.text)
+	if link == nil {
+		t.Fatal("no way to the table")
+	}
+	address := strings.ReplaceAll(link[1], "&amp;", "&")
+	form := b.get(address).want(http.StatusOK).has(`value="&lt;b&gt;Čeká"`, "Save and try again", "has no translation yet")
+	// Another run meets the same word: the table knows it as seen, once.
+	if seen := b.get("/tables/" + states.ID.Text(hub.TablePrefix)).want(http.StatusOK); strings.Count(seen.text, `value="&lt;b&gt;Čeká"`) != 1 {
+		t.Error("the word that came is not offered once")
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := []string{"etag", form.etag(), "name", states.Name, "unknown", "stop", "word", u.Query().Get("word"), "delivery", u.Query().Get("delivery"), "theirs", "Nová", "ours", "10", "theirs", "<b>Čeká", "do", "again"}
+	path := "/tables/" + states.ID.Text(hub.TablePrefix)
+	b.post(path, append(given, "ours", "")...).want(422).has("Write your word for", `value="&lt;b&gt;Čeká"`, "Save and try again")
+	answer := b.post(path, append(given, "ours", "20")...).want(http.StatusSeeOther)
+	if to := answer.header.Get("Location"); !strings.HasPrefix(to, "/deliveries/dlv_") {
+		t.Errorf("went to %s", to)
+	}
+	saved, err := h.settings.Table(t.Context(), h.tenant.No, states.Name)
+	if err != nil || saved.Entries["<b>Čeká"] != "20" || saved.Entries["Nová"] != "10" {
+		t.Errorf("got %v %v", saved.Entries, err)
+	}
+	b.post(path, append(given, "ours", "30")...).want(http.StatusPreconditionFailed).has("Somebody has changed this meanwhile", `value="30"`)
+	b.post(path+"/delete", "etag", `"2"`).want(http.StatusConflict).has("Orders")
+}
+
+func TestStepsAreAddedMovedAndRemoved(t *testing.T) {
+	h := newHouse(t)
+	h.user(h.tenant, hub.Editor, nil)
+	target := h.pipeline(h.tenant, "Orders",
+		hub.Step{Type: hub.StepFetch, As: "order", Request: &hub.Request{URL: "https://shop.example/#event.key#"}, Auth: &hub.Auth{Type: hub.AuthBearer, Token: hub.NewSecret("s3cret token")}},
+		hub.Step{Type: hub.StepMap, As: "row", Fields: map[string]string{"state": "#order.status#"}})
+	b := h.as("editor@example.com")
+	path := pathOf(target)
+	shown := b.get(path).want(http.StatusOK).has("1. Fetch the detail", "2. Translate", "https://shop.example/#event.key#").hasNot("s3cret")
+	add := b.get(path + "/steps/new?type=wait").want(http.StatusOK).has("3. Wait")
+	b.post(path+"/steps/new", "type", "wait", "for", "soon", "etag", add.etag()).want(422).has(`value="soon"`, `aria-invalid="true"`)
+	b.post(path+"/steps/new", "type", "wait", "for", "30s", "etag", add.etag()).want(http.StatusSeeOther)
+	b.post(path+"/steps/2/move", "way", "down", "etag", shown.etag()).want(http.StatusPreconditionFailed).has("Somebody has changed this meanwhile")
+	shown = b.get(path)
+	b.post(path+"/steps/1/move", "way", "down", "etag", shown.etag()).want(422).has("Something here does not fit") // step 2 uses its result
+	b.post(path+"/steps/3/move", "way", "up", "etag", shown.etag()).want(http.StatusSeeOther)
+	b.post(path+"/steps/2/move", "way", "up", "etag", b.get(path).etag()).want(http.StatusSeeOther)
+	moved, err := h.settings.Pipeline(t.Context(), h.tenant.No, target.Name)
+	if err != nil || moved.Pipeline.Steps[0].Type != hub.StepWait || moved.Pipeline.Steps[1].Auth.Token.Reveal() != "s3cret token" {
+		t.Fatalf("got %+v %v", moved.Pipeline.Steps, err)
+	}
+	expert := b.get(path+"/steps/2?view=expert").want(http.StatusOK).has("***").hasNot("s3cret")
+	b.post(path+"/steps/2", "type", "fetch", "view", "expert", "json", `{"type":"fetch"`, "etag", expert.etag()).want(422).has(`{&#34;type&#34;:&#34;fetch&#34;</textarea>`)
+	b.post(path+"/steps/2", "type", "fetch", "method", "GET", "url", "https://shop.example/v2/#event.key#", "as", "order", "etag", expert.etag()).want(http.StatusSeeOther)
+	b.post(path+"/steps/1/remove", "etag", b.get(path).etag()).want(http.StatusSeeOther)
+	kept, err := h.settings.Pipeline(t.Context(), h.tenant.No, target.Name)
+	if err != nil || len(kept.Pipeline.Steps) != 2 || kept.Pipeline.Steps[0].Auth.Token.Reveal() != "s3cret token" || kept.Pipeline.Steps[0].Request.URL != "https://shop.example/v2/#event.key#" {
+		t.Errorf("the small form lost what it does not show: %+v %v", kept.Pipeline.Steps, err)
+	}
+	b.get(path + "/steps/9").want(http.StatusNotFound)
+	b.post(path+"/switch", "etag", b.get(path).etag()).want(http.StatusSeeOther)
+	b.get(path).want(http.StatusOK).has("Switch on", "is off")
+}
+
+func TestARowIsMatchedWithTheRealTable(t *testing.T) {
+	h := newHouse(t)
+	h.user(h.tenant, hub.Editor, nil)
+	h.erp()
+	target := h.pipeline(h.tenant, "Orders", hub.Step{Type: hub.StepMap, As: "row", Fields: map[string]string{"state": "#event.type#"}})
+	b := h.as("editor@example.com")
+	path := pathOf(target)
+	form := b.get(path+"/steps/new?type=upsert").want(http.StatusOK).has("Money")
+	b.post(path+"/steps/new", "type", "upsert", "connection", "Money", "do", "look", "etag", form.etag()).want(http.StatusOK).has(`<option value="orders">orders</option>`)
+	columns := b.post(path+"/steps/new", "type", "upsert", "connection", "Money", "into", "orders", "do", "look", "etag", form.etag()).want(http.StatusOK).
+		has("Value for warehouse", "needs a value", `name="key" value="number" checked`)
+	row := []string{"type", "upsert", "connection", "Money", "into", "orders", "shown", "orders", "shown_connection", "Money", "etag", columns.etag(), "key", "number",
+		"column", "number", "column", "state", "column", "warehouse", "value", "#event.key#", "value", "#row.state#"}
+	b.post(path+"/steps/new", append(row, "value", "#nobody.knows#.#", "do", "save")...).want(422).has("#nobody.knows#.#")
+	b.post(path+"/steps/new", append(row, "value", "A1", "do", "save")...).want(http.StatusSeeOther)
+	saved, err := h.settings.Pipeline(t.Context(), h.tenant.No, target.Name)
+	if err != nil || len(saved.Pipeline.Steps) != 2 || saved.Pipeline.Steps[1].Columns["warehouse"] != "A1" {
+		t.Fatalf("got %+v %v", saved.Pipeline.Steps, err)
+	}
+	b.post(path+"/dry-run", "with", "type:order.created").want(http.StatusOK).has("Nothing was written", "Stops at step 2")
+	b.post(path+"/dry-run", "with", "evt_nobody").want(422)
+}
+
+func TestRule14_ForeignPipelinesAndTablesAreNotThere(t *testing.T) {
+	h := newHouse(t)
+	uid := "customer"
+	other, _, err := h.settings.CreateTenant(t.Context(), settings.Tenant{UID: &uid}, byTest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.user(h.tenant, hub.Editor, nil)
+	theirs := h.pipeline(other, "Their orders", hub.Step{Type: hub.StepWait, For: hub.Duration(1e9)})
+	words := h.table(other, `{"name":"Their words","entries":{}}`)
+	b := h.as("editor@example.com")
+	for _, path := range []string{"", "/edit", "/steps/1", "/steps/new?type=wait"} {
+		b.get(pathOf(theirs) + path).want(http.StatusNotFound).hasNot("Their orders")
+	}
+	for _, path := range []string{"/edit", "/pause", "/resume", "/switch", "/delete", "/dry-run", "/steps/new", "/steps/1", "/steps/1/move", "/steps/1/remove"} {
+		b.post(pathOf(theirs)+path, "type", "wait").want(http.StatusNotFound)
+	}
+	table := "/tables/" + words.ID.Text(hub.TablePrefix)
+	b.get(table).want(http.StatusNotFound).hasNot("Their words")
+	b.post(table, "name", "x").want(http.StatusNotFound)
+	b.post(table + "/delete").want(http.StatusNotFound)
+	b.get("/pipelines").want(http.StatusOK).has("No pipeline yet").hasNot("Their orders")
+	b.get("/tables").want(http.StatusOK).hasNot("Their words")
+}

@@ -1,0 +1,37 @@
+package web
+
+import "hacek/internal/hub"
+
+// settingsView is what settings.html shows: where everything about people and the hub itself is set.
+type settingsView struct {
+	Choices []startChoice
+	Few     bool // somebody who may set nothing but their own profile
+	Facts   []settingsFact
+}
+
+type settingsFact struct{ Name, Value string }
+
+func (v *visit) settingsPage() error {
+	text := v.lang.Text
+	page := settingsView{Few: !v.may(hub.Administrator)}
+	add := func(icon, title, sentence, path string) {
+		page.Choices = append(page.Choices, startChoice{icon, text(title), text(sentence), path})
+	}
+	if !page.Few {
+		add("users", "web_settings.users", "web_settings.users_text", "/settings/users")
+		add("lock", "web_settings.keys", "web_settings.keys_text", "/settings/keys")
+		add("book", "web_settings.audit", "web_settings.audit_text", "/settings/audit")
+	}
+	if v.who.Installation {
+		add("inbox", "web_settings.tenants", "web_settings.tenants_text", "/settings/tenants")
+		add("plug", "web_listener.title", "web_listener.lead", "/settings/listeners")
+		add("mail", "web_settings.mail", "web_settings.mail_text", "/settings/mail")
+		kept := text("web_settings.kept_forever")
+		if v.Retain > 0 {
+			kept = v.lang.Duration(v.Retain)
+		}
+		page.Facts = []settingsFact{{text("web_settings.version"), v.Version}, {text("web_settings.kept"), kept}}
+	}
+	add("settings", "web_profile.title", "web_settings.profile_text", "/profile")
+	return v.show("settings", text("web.menu.settings"), page)
+}

@@ -1,0 +1,139 @@
+package browser
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// tick presses a box, a switch or a choice by its words.
+func (w *window) tick(label string) {
+	w.Helper()
+	w.do(chromedp.Click(w.find("a box", `(words, shown, text) =>
+		[...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0] || text(e).startsWith(words[0] + " "))`, label)))
+}
+
+// enter and pick are fill and choose for fields whose name only a screen reader says.
+func (w *window) enter(name, value string) {
+	w.Helper()
+	w.do(chromedp.SendKeys(w.find("a field", `(words, shown) => [...document.querySelectorAll("input")].filter(shown).find((e) => e.ariaLabel === words[0])`, name), value))
+}
+
+func (w *window) pick(name, option string) {
+	w.Helper()
+	w.find("a choice", `(words, shown) => {
+		const field = [...document.querySelectorAll("select")].filter(shown).find((e) => e.ariaLabel === words[0]);
+		const option = [...(field?.options ?? [])].find((o) => o.text === words[1]);
+		if (!option) return null;
+		field.value = option.value;
+		field.dispatchEvent(new Event("change", { bubbles: true }));
+		return field;
+	}`, name, option)
+}
+
+// warehouse is a system that takes orders.
+func warehouse(t *testing.T) (address string, taken chan string) {
+	taken = make(chan string, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		taken <- r.Method + " " + r.URL.Path + " " + string(body)
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, `{"queue":"HK-1"}`)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, taken
+}
+
+const orderCreated = `{"title":{"en":"New order","cs":"Nová objednávka","de":"Neuer Auftrag"},"group":"order","key":"order.number",
+	"sample":{"order":{"number":"2018000057","total":"1999.30","customer":{"name":"Žofie Černá"}}}}`
+
+// The whole journey is one page: name, events, address, test.
+func TestAWebhookWithItsTestIsOnePage(t *testing.T) {
+	for language, says := range map[string]struct{ add, other, name, order, test, worked, rule, answer, save, active string }{
+		"cs": {"Přidat webhook", "Jakýkoli jiný systém", "Název", "Nová objednávka", "Uložit a odeslat zkoušku", "V pořádku", "je to doručeno", "Odpověď", "Uložit", "Aktivní"},
+		"de": {"Webhook anlegen", "Jedes andere System", "Name", "Neuer Auftrag", "Speichern und Test senden", "Geklappt", "gilt das als zugestellt", "Antwort", "Speichern", "Aktiv"},
+	} {
+		t.Run(language, func(t *testing.T) {
+			h := startHub(t)
+			h.api(t, "PUT", "/v1/event-types/order.created", orderCreated)
+			address, taken := warehouse(t)
+			w := h.open(t, "en")
+			w.first()
+			w.press("Jana Dvořáková")
+			w.press(map[string]string{"cs": "Čeština", "de": "Deutsch"}[language])
+			w.press(map[string]string{"cs": "Webhooky", "de": "Webhooks"}[language])
+			w.press(says.add)
+			w.press(says.other)
+			w.fill(says.name, "Sklad - WMS")
+			w.tick(says.order)
+			w.fill("URL", address+"/in/#order.number#")
+			w.see("/in/2018000057") // the preview follows what is typed
+			w.press(says.test)
+			w.see(says.worked, "202", says.rule, says.answer, "HK-1")
+			if got := <-taken; !strings.HasPrefix(got, "POST /in/2018000057 ") || !strings.Contains(got, "Žofie Černá") {
+				t.Errorf("the warehouse got %q", got)
+			}
+			w.press(says.save)
+			w.see("Sklad - WMS", says.active)
+			h.api(t, "POST", "/v1/events", `{"type":"order.created","key":"2018000058","data":{"order":{"number":"2018000058"}}}`)
+			if got := <-taken; !strings.HasPrefix(got, "POST /in/2018000058 ") {
+				t.Errorf("the warehouse got %q", got)
+			}
+		})
+	}
+}
+
+func TestAConditionIsBuiltAndSeenOnRealEvents(t *testing.T) {
+	h := startHub(t)
+	h.api(t, "PUT", "/v1/event-types/order.created", orderCreated)
+	address, _ := warehouse(t)
+	h.api(t, "POST", "/v1/endpoints", `{"name":"Sklad - WMS","subscription":{"event_types":["order.created"]},"request":{"url":"`+address+`/in"}}`)
+	for _, total := range []string{"50.00", "150.00", "1999.30"} {
+		h.api(t, "POST", "/v1/events", `{"type":"order.created","data":{"order":{"number":"N`+total+`","total":"`+total+`"}}}`)
+	}
+	w := h.open(t, "en")
+	w.first()
+	w.visit("/webhooks/new")
+	w.inspect("gallery", "en")
+	w.press("Webhooks")
+	w.press("Sklad - WMS")
+	w.press("Edit and test")
+	w.see("What will be sent", "Which events")
+	w.inspect("webhook-form-simple", "en")
+	w.enter("Field of condition 1", "order.total")
+	w.pick("Comparison of condition 1", "is greater than")
+	w.enter("Value of condition 1", "100")
+	w.see("2 of the last 3 events match")
+	w.press("Save")
+	w.see("Of 3 events of the last 7 days, 2 would be sent; it was 3.", "Nothing is saved yet.")
+	w.inspect("webhook-form-week", "en")
+	w.press("Save the condition")
+	w.see("is saved.", "num(data.order.total) > 100.0")
+
+	w.press("Edit and test")
+	w.tick("Expert")
+	w.see("Retry intervals", "Notices")
+	w.tick("My own")
+	w.fill("Body", `{"number": "`)
+	w.press("Insert variable")
+	w.choose("Authentication", "Token (Bearer)")
+	w.fill("Token", "abcdef")
+	w.fill("Retry intervals", "soon")
+	w.press("Save and test")
+	w.see("Something here does not fit", "is not a length of time")
+	w.inspect("webhook-form-expert", "en")
+	w.press("Webhooks")
+	w.press("Sklad - WMS")
+	w.press("Secret")
+	w.press("Show secret")
+	w.see("Change secret", "The receiver checks signatures with it.")
+	w.inspect("webhook-secret", "en")
+	w.press("Sklad - WMS")
+	w.press("Delete")
+	w.see("Nothing is waiting for it.")
+	w.inspect("webhook-delete", "en")
+}
