@@ -274,26 +274,26 @@ func TestM9_TablesThatDoNotFit(t *testing.T) {
 		r.upsert(Inserted, u)
 
 		u.Key = []string{"state"}
-		r.refuses(Schema, u, "unique", "CREATE UNIQUE INDEX")
+		_ = r.refuses(Schema, u, "unique", "CREATE UNIQUE INDEX")
 		u.Key = []string{"number", "state"} // number alone is unique, so both together are
 		r.upsert(Unchanged, u)
 		u.Key = nil
-		r.refuses(Schema, u, "no key columns")
+		_ = r.refuses(Schema, u, "no key columns")
 		u = order("NULL", "new", "1")
-		r.refuses(Data, u, "orders.number")
+		_ = r.refuses(Data, u, "orders.number")
 		u = order("1", "new", "1")
 		delete(u.Values, "number")
-		r.refuses(Schema, u, "orders.number", "no value")
+		_ = r.refuses(Schema, u, "orders.number", "no value")
 		u = order("1", "new", "1")
 		delete(u.Values, "changed_at")
-		r.refuses(Schema, u, "orders.changed_at")
+		_ = r.refuses(Schema, u, "orders.changed_at")
 		u = order("1", "new", "1")
 		u.Children[0].Parent = nil
-		r.refuses(Schema, u, "order_lines", "links")
+		_ = r.refuses(Schema, u, "order_lines", "links")
 		u = order("1", "new", "1", row("name", "x"))
-		r.refuses(Schema, u, "order_lines.line_no")
+		_ = r.refuses(Schema, u, "order_lines.line_no")
 		u = order("1", "far too long a state", "2")
-		r.refuses(Data, u, "orders.state", "20 characters, the column takes 10")
+		_ = r.refuses(Data, u, "orders.state", "20 characters, the column takes 10")
 
 		// The column is made wider, and at once the value fits.
 		switch r.driver {
@@ -316,10 +316,10 @@ func TestM9_TablesThatDoNotFit(t *testing.T) {
 		// Columns and tables that vanish.
 		r.has(`DROP INDEX one_note` + map[string]string{"mysql": " ON orders"}[r.driver])
 		r.has(`ALTER TABLE orders DROP COLUMN state`)
-		r.refuses(Schema, order("1", "new", "3"), "state")
+		_ = r.refuses(Schema, order("1", "new", "3"), "state")
 		r.has(`DROP TABLE order_lines`)
 		u = Upsert{Table: "orders", Key: []string{"number"}, Values: row("number", "1"), Children: order("", "", "").Children}
-		r.refuses(Schema, u, "order_lines")
+		_ = r.refuses(Schema, u, "order_lines")
 
 		// Rules of the table itself.
 		r.has(`CREATE TABLE strict_one (k INT PRIMARY KEY, needed VARCHAR(5) NOT NULL, n INT CHECK (n > 0))`)
@@ -327,7 +327,7 @@ func TestM9_TablesThatDoNotFit(t *testing.T) {
 		if e.Column != "needed" {
 			t.Errorf("the error names the column %q", e.Column)
 		}
-		r.refuses(Data, Upsert{Table: "strict_one", Key: []string{"k"}, Values: row("k", "1", "needed", "x", "n", "-1")}, "strict_one")
+		_ = r.refuses(Data, Upsert{Table: "strict_one", Key: []string{"k"}, Values: row("k", "1", "needed", "x", "n", "-1")}, "strict_one")
 	})
 }
 
@@ -338,7 +338,7 @@ func TestM9_ATableWithoutTransactionsIsRefused(t *testing.T) {
 			return
 		}
 		r.has(`CREATE TABLE old (k INT PRIMARY KEY) ENGINE=MyISAM`)
-		r.refuses(Schema, Upsert{Table: "old", Key: []string{"k"}, Values: row("k", "1")}, "no transactions", "ENGINE=InnoDB")
+		_ = r.refuses(Schema, Upsert{Table: "old", Key: []string{"k"}, Values: row("k", "1")}, "no transactions", "ENGINE=InnoDB")
 	})
 }
 

@@ -163,34 +163,34 @@ func TestRule15_NamesAreOnlyThoseOfTheDatabase(t *testing.T) {
 		for _, name := range []string{"orders; DROP TABLE orders", "ORDERS", "order", "", `orders"`, "sqlite_master", "pg_catalog.pg_class", "mysql.user"} {
 			u := good
 			u.Table = name
-			r.refuses(Schema, u, "no table")
+			_ = r.refuses(Schema, u, "no table")
 			u = order("1", "new", "1", lines(1, "Hook")...)
 			u.Children[0].Table = name
-			r.refuses(Schema, u, "no table")
+			_ = r.refuses(Schema, u, "no table")
 		}
 		for _, name := range []string{"number = number", "NUMBER", "rowid", "ctid", `number" = "number`} {
 			u := order("1", "new", "1")
 			u.Key = []string{name}
-			r.refuses(Schema, u, "no column")
+			_ = r.refuses(Schema, u, "no column")
 			u = order("1", "new", "1")
 			u.Newer = name
-			r.refuses(Schema, u, "no column")
+			_ = r.refuses(Schema, u, "no column")
 			u = order("1", "new", "1")
 			u.Values[name] = u.Values["state"]
-			r.refuses(Schema, u, "no column")
+			_ = r.refuses(Schema, u, "no column")
 			u = order("1", "new", "1", row(name, "1", "line_no", "1"))
-			r.refuses(Schema, u, "no column")
+			_ = r.refuses(Schema, u, "no column")
 			u = order("1", "new", "1")
 			u.Children[0].Parent = map[string]string{name: "id"}
-			r.refuses(Schema, u, "no column")
+			_ = r.refuses(Schema, u, "no column")
 			u = order("1", "new", "1")
 			u.Children[0].Parent = map[string]string{"order_id": name}
-			r.refuses(Schema, u, "no column")
+			_ = r.refuses(Schema, u, "no column")
 			u = order("1", "new", "1", lines(1, "Hook")...)
 			u.Children[0].Key = []string{name}
-			r.refuses(Schema, u, "no column")
+			_ = r.refuses(Schema, u, "no column")
 		}
-		r.refuses(Schema, Upsert{Table: "Orders", Key: []string{"number"}, Values: row("number", "1")}, "did you mean orders?")
+		_ = r.refuses(Schema, Upsert{Table: "Orders", Key: []string{"number"}, Values: row("number", "1")}, "did you mean orders?")
 		r.holds(`SELECT count(*) FROM orders`, "0")
 	})
 }

@@ -94,7 +94,7 @@ func TestM9_ARowWithoutAVersionIsOlderThanAny(t *testing.T) {
 		r.shop()
 		r.has(`INSERT INTO orders (number, state) VALUES ('1', 'typed')`)
 		r.upsert(Updated, order("1", "new", "2018-05-29T09:02:27+0200"))
-		r.refuses(Data, order("1", "new", "NULL"), "orders.changed_at", "newer")
+		_ = r.refuses(Data, order("1", "new", "NULL"), "orders.changed_at", "newer")
 	})
 }
 
@@ -139,7 +139,7 @@ func TestM9_LinesWithoutAKeyAreReplacedAsAWhole(t *testing.T) {
 		}
 		r.holds(`SELECT order_number, words FROM notes`, "1 call", "1 call")
 		u.Children[0].Replace = false
-		r.refuses(Schema, u, "notes", "key columns")
+		_ = r.refuses(Schema, u, "notes", "key columns")
 	})
 }
 

@@ -167,7 +167,7 @@ func TestM5_AWrongLineIsNamedAndNothingIsWritten(t *testing.T) {
 		}
 		list = lines(3, "Hook")
 		*list[2]["line_no"] = "1"
-		r.refuses(Data, order("1", "new", "1", list...), "rows 1 and 3 of the list have the same key")
+		_ = r.refuses(Data, order("1", "new", "1", list...), "rows 1 and 3 of the list have the same key")
 		r.holds(`SELECT count(*) FROM orders`, "0")
 	})
 }
@@ -227,7 +227,7 @@ func TestM5_LongKeysAreComparedExactly(t *testing.T) {
 			t.Helper()
 			u := Upsert{Table: "n", Key: []string{"big", "d"}, Values: row("big", big, "d", d, "name", name)}
 			if r.driver == "sqlite" && len(d) > 15 { // it would be kept as a floating number
-				r.refuses(Data, u, "n.d", "keeps 15 exactly", "TEXT")
+				_ = r.refuses(Data, u, "n.d", "keeps 15 exactly", "TEXT")
 				return
 			}
 			r.upsert(outcome, u)
@@ -273,6 +273,6 @@ func TestM5_BitsAreNumbersAndAnswers(t *testing.T) {
 		r.upsert(Unchanged, u)
 		r.holds(`SELECT paid + 0, flags + 0 FROM v`, "1 4095")
 		u.Values = row("k", "1", "flags", "4096")
-		r.refuses(Data, u, "v.flags", "0 to 4095")
+		_ = r.refuses(Data, u, "v.flags", "0 to 4095")
 	})
 }

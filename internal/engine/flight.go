@@ -202,7 +202,10 @@ func (e *Engine) judge(t *target, a hub.Attempt, now time.Time) {
 	}
 }
 
-// setState changes a target's state on the hub's own account; a person's choice in the meantime wins.
+// setState changes a target's state on the hub's own account; a person's choice in the meantime wins. It happened, so it
+// is written even while we are stopping.
+//
+//nolint:contextcheck // that is why
 func (e *Engine) setState(t *target, state hub.TargetState, why string, now time.Time) {
 	from := t.State
 	t.State, t.StateBy, t.StateWhy, t.StateAt = state, "hacek", why, now
@@ -215,7 +218,6 @@ func (e *Engine) setState(t *target, state hub.TargetState, why string, now time
 	}
 	no, tenant := t.No, t.Tenant
 	e.writes.Go(func() {
-		// It happened, so it is written even while we are stopping.
 		ctx := context.WithoutCancel(e.flying)
 		err := e.Store.Write(ctx, func(tx *store.Tx) error {
 			return tx.ChangeState(ctx, tenant, no, from, state, "hacek", why, now)

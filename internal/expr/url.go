@@ -85,8 +85,7 @@ func parseAddressPart(text string, place Place, offset int) (*Template, error) {
 			t.pairs = splitPairs(t.parts)
 		}
 	}
-	var wrong *ParseError
-	if errors.As(err, &wrong) {
+	if wrong, is := errors.AsType[*ParseError](err); is {
 		wrong.Offset += offset
 	}
 	return t, err

@@ -1,6 +1,7 @@
 package sender
 
 import (
+	"errors"
 	"maps"
 	"mime"
 	"net/http"
@@ -286,8 +287,10 @@ func (c *compiler) compileHMAC(pointer string, form hub.HMAC) {
 	sign, err := signature.NewHMAC(signature.HMACForm{
 		Algorithm: form.Algorithm, Encoding: form.Encoding, Prefix: form.Prefix, Signed: form.Signed, Secret: form.Secret.Reveal(),
 	})
-	if e, ok := err.(*signature.FormError); ok {
+	if e, is := errors.AsType[*signature.FormError](err); is {
 		c.problems.Add(pointer+"/"+e.Field, "%s", e.Detail)
+	} else if err != nil {
+		c.problems.Add(pointer, "%v", err)
 	}
 	if c.header(pointer+"/header", form.Header, "signature.hmac") && err == nil {
 		c.hmacs = append(c.hmacs, hmacHeader{form.Header, sign})

@@ -46,7 +46,7 @@ func raw(t *testing.T, speak func(c net.Conn)) (address string) {
 					if err != nil {
 						return
 					}
-					io.Copy(io.Discard, q.Body)
+					_, _ = io.Copy(io.Discard, q.Body)
 					speak(c)
 				}
 			})

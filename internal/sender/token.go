@@ -3,6 +3,7 @@ package sender
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -83,7 +84,7 @@ func (t *tokens) get(ctx context.Context, s *Sender, c *Compiled, renew bool, re
 			return token, nil
 		}
 		last = err
-		if e, ok := err.(*tokenError); !ok || e.got.answer.Status != 400 && e.got.answer.Status != 401 {
+		if e, is := errors.AsType[*tokenError](err); !is || e.got.answer.Status != 400 && e.got.answer.Status != 401 {
 			break
 		}
 	}
@@ -146,8 +147,8 @@ func lifeOf(text string, now time.Time) (time.Duration, bool) {
 
 // tokenFailure tells an attempt why there was no token.
 func tokenFailure(parent context.Context, c *Compiled, err error, a *hub.Attempt) {
-	e, ok := err.(*tokenError)
-	if !ok {
+	e, is := errors.AsType[*tokenError](err)
+	if !is {
 		a.Result, a.Error = hub.AuthFailed, c.mask.text(err.Error())
 		return
 	}

@@ -339,14 +339,14 @@ func (s *Store) eventNoAt(ctx context.Context, t time.Time) (int64, error) {
 	}
 	low, high := first.Int64, last.Int64+1
 	const next = `SELECT no, received_at FROM event WHERE no >= $1 ORDER BY no LIMIT 1`
+	st, err := s.prepared(ctx, next)
+	if err != nil {
+		return 0, fmt.Errorf("find events by time: %w", err)
+	}
 	at := millis(t)
 	for low < high {
 		middle := low + (high-low)/2
 		var no, received int64
-		st, err := s.prepared(ctx, next)
-		if err != nil {
-			return 0, fmt.Errorf("find events by time: %w", err)
-		}
 		if err := st.QueryRowContext(ctx, middle).Scan(&no, &received); err != nil {
 			return 0, fmt.Errorf("find events by time: %w", err)
 		}

@@ -187,7 +187,7 @@ func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 		return nil, err
 	}
 	if old, loaded := s.stmts.LoadOrStore(text, st); loaded {
-		_ = st.Close()
+		_ = st.Close() //nolint:sqlclosecheck // the other one stays open, for everybody
 		return old.(*sql.Stmt), nil
 	}
 	return st, nil

@@ -22,7 +22,6 @@ type auditView struct {
 	Lines   []auditLine
 	Pager   Pager
 	Refused *Form // an undo that was refused
-	Here    string
 }
 
 type auditLine struct {
@@ -67,7 +66,7 @@ func (v *visit) auditTenant(of string) (int64, error) {
 
 func (v *visit) audit() (auditView, error) {
 	query := v.r.URL.Query()
-	page := auditView{Some: v.filtered("kind", "who", "object", "since", "until"), Here: v.r.URL.RequestURI()}
+	page := auditView{Some: v.filtered("kind", "who", "object", "since", "until")}
 	tenant, err := v.auditTenant(query.Get("of"))
 	if err != nil {
 		return page, err

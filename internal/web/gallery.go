@@ -11,21 +11,29 @@ import (
 // galleryView is what gallery.html shows: target systems that need only a few values, and the form for all others.
 type galleryView struct{ Presets []galleryLine }
 
-type galleryLine struct{ Title, Text, Path string }
+type galleryLine struct{ Title, Pack, Text, Path string }
 
 func (v *visit) galleryPage() error {
 	all, err := v.Settings.Presets()
 	if err != nil {
 		return err
 	}
+	known, err := v.Settings.Packs()
+	if err != nil {
+		return err
+	}
+	titles := map[string]string{}
+	for _, pack := range known {
+		titles[pack.Name] = v.titleOf(pack.Title)
+	}
 	var page galleryView
 	for i := range all {
 		p := &all[i]
 		if p.Kind == settings.PresetTarget {
-			page.Presets = append(page.Presets, galleryLine{v.titleOf(p.Title), p.Description, "/webhooks/new/" + p.Pack + "/" + p.Name})
+			page.Presets = append(page.Presets, galleryLine{v.titleOf(p.Title), titles[p.Pack], p.Description, "/webhooks/new/" + p.Pack + "/" + p.Name})
 		}
 	}
-	slices.SortFunc(page.Presets, func(a, b galleryLine) int { return cmp.Compare(a.Title, b.Title) })
+	slices.SortFunc(page.Presets, func(a, b galleryLine) int { return cmp.Or(cmp.Compare(a.Pack, b.Pack), cmp.Compare(a.Title, b.Title)) })
 	return v.show("gallery", v.lang.Text("web_webhook.gallery_title"), page)
 }
 

@@ -81,7 +81,7 @@ func translating(table string) hub.Step {
 func TestAWordThatIsAskedForIsAddedAndTriedAgain(t *testing.T) {
 	h := newHouse(t)
 	h.user(h.tenant, hub.Editor, nil)
-	states := h.table(h.tenant, `{"name":"Stavy / shop","entries":{"Nová":"10"},"default":null}`)
+	states := h.table(h.tenant, `{"name":"Stavy, shop","entries":{"Nová":"10"},"default":null}`)
 	target := h.pipeline(h.tenant, "Orders", translating(states.Name))
 	for _, o := range h.ingest.Publish(t.Context(), h.tenant.No, ingest.Input{Type: "order.created", Key: new("2018000057"), Data: []byte(`{"order":{"status":"<b>Čeká"}}`)}) {
 		if o.Err != nil {
@@ -94,7 +94,7 @@ func TestAWordThatIsAskedForIsAddedAndTriedAgain(t *testing.T) {
 	}
 	h.attempt(rows[0], hub.Attempt{Result: hub.StepFailed, Error: "a step failed", Steps: []hub.StepRecord{{
 		N: 1, Type: hub.StepMap, Result: hub.StepBroken, Input: `{"order.status":"<b>Čeká"}`,
-		Error: `the translation table "Stavy / shop" has no word "<b>Čeká" (field state)`,
+		Error: `the translation table "Stavy, shop" has no word "<b>Čeká" (field state)`,
 	}}})
 	b := h.as("editor@example.com")
 	shown := b.get(pathOf(target)).want(http.StatusOK).has("Last run:", "2018000057", "Stopped", "Add the word", "is not in the table", "&lt;b&gt;Čeká").hasNot("<b>Čeká")
@@ -172,10 +172,10 @@ func TestARowIsMatchedWithTheRealTable(t *testing.T) {
 	b.post(path+"/steps/new", "type", "upsert", "connection", "Money", "do", "look", "etag", form.etag()).want(http.StatusOK).has(`<option value="orders">orders</option>`)
 	columns := b.post(path+"/steps/new", "type", "upsert", "connection", "Money", "into", "orders", "do", "look", "etag", form.etag()).want(http.StatusOK).
 		has("Value for warehouse", "needs a value", `name="key" value="number" checked`)
-	row := []string{"type", "upsert", "connection", "Money", "into", "orders", "shown", "orders", "shown_connection", "Money", "etag", columns.etag(), "key", "number",
+	row := []string{"type", "upsert", "connection", "Money", "into", "orders", "shown", "orders", "shown_connection", "Money", "etag", columns.etag(),
 		"column", "number", "column", "state", "column", "warehouse", "value", "#event.key#", "value", "#row.state#"}
-	b.post(path+"/steps/new", append(row, "value", "#nobody.knows#.#", "do", "save")...).want(422).has("#nobody.knows#.#")
-	b.post(path+"/steps/new", append(row, "value", "A1", "do", "save")...).want(http.StatusSeeOther)
+	b.post(path+"/steps/new", append(row, "value", "#B 1", "do", "save")...).want(422).has("Something here does not fit", `value="#B 1"`)
+	b.post(path+"/steps/new", append(row, "value", "A1", "key", "number", "do", "save")...).want(http.StatusSeeOther)
 	saved, err := h.settings.Pipeline(t.Context(), h.tenant.No, target.Name)
 	if err != nil || len(saved.Pipeline.Steps) != 2 || saved.Pipeline.Steps[1].Columns["warehouse"] != "A1" {
 		t.Fatalf("got %+v %v", saved.Pipeline.Steps, err)
@@ -193,7 +193,7 @@ func TestRule14_ForeignPipelinesAndTablesAreNotThere(t *testing.T) {
 	}
 	h.user(h.tenant, hub.Editor, nil)
 	theirs := h.pipeline(other, "Their orders", hub.Step{Type: hub.StepWait, For: hub.Duration(1e9)})
-	words := h.table(other, `{"name":"Their words","entries":{}}`)
+	words := h.table(other, `{"name":"Foreign words","entries":{}}`)
 	b := h.as("editor@example.com")
 	for _, path := range []string{"", "/edit", "/steps/1", "/steps/new?type=wait"} {
 		b.get(pathOf(theirs) + path).want(http.StatusNotFound).hasNot("Their orders")
@@ -202,9 +202,9 @@ func TestRule14_ForeignPipelinesAndTablesAreNotThere(t *testing.T) {
 		b.post(pathOf(theirs)+path, "type", "wait").want(http.StatusNotFound)
 	}
 	table := "/tables/" + words.ID.Text(hub.TablePrefix)
-	b.get(table).want(http.StatusNotFound).hasNot("Their words")
+	b.get(table).want(http.StatusNotFound).hasNot("Foreign words")
 	b.post(table, "name", "x").want(http.StatusNotFound)
 	b.post(table + "/delete").want(http.StatusNotFound)
 	b.get("/pipelines").want(http.StatusOK).has("No pipeline yet").hasNot("Their orders")
-	b.get("/tables").want(http.StatusOK).hasNot("Their words")
+	b.get("/tables").want(http.StatusOK).hasNot("Foreign words")
 }

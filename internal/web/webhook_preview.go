@@ -73,7 +73,7 @@ func (v *visit) webhookPreview(t *hub.Target, e hub.Endpoint, wrong error) *webh
 		err = wrong
 	}
 	if err != nil {
-		p.Problems = v.problemsOf(err)
+		p.Problems = v.problemsOf(&e, err)
 		return p
 	}
 	p.Method, p.URL, p.HasBody, p.Warnings = out.Method, visible(out.URL), out.Body != nil, out.Warnings
@@ -85,18 +85,19 @@ func (v *visit) webhookPreview(t *hub.Target, e hub.Endpoint, wrong error) *webh
 	return p
 }
 
-func (v *visit) problemsOf(err error) []string {
-	var e *hub.Error
-	if !errors.As(err, &e) {
+// problemsOf names each wrong field as the form does.
+func (v *visit) problemsOf(e *hub.Endpoint, err error) (list []string) {
+	var refusal *hub.Error
+	if !errors.As(err, &refusal) {
 		v.Log.Error("webhook not previewed", "err", err)
 		return []string{v.lang.Text("web.error.ours")}
 	}
-	if len(e.Fields) == 0 {
-		return []string{e.Detail}
+	form := v.newForm("", err, v.webhookFields(e, nil)...)
+	for _, f := range form.Wrong {
+		list = append(list, f.Label+": "+f.Error)
 	}
-	var list []string
-	for _, f := range e.Fields {
-		list = append(list, strings.TrimSpace(f.Pointer+" "+f.Detail))
+	if form.Detail != "" {
+		list = append(list, form.Detail)
 	}
 	return list
 }

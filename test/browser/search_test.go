@@ -86,7 +86,7 @@ func TestP8_DidTheWarehouseGetTheOrder(t *testing.T) {
 			h.api(t, "POST", "/v1/events", `{"type":"order.imported","key":"77","data":{"country":"CZ"}}`)
 			w.see("77") // the list renews itself
 			w.press("77")
-			w.see("Webhook-Id")
+			w.see(`"accepted": true`)
 			w.inspect("delivery", language)
 		})
 	}

@@ -65,6 +65,7 @@ func TestAWebhookWithItsTestIsOnePage(t *testing.T) {
 			w.first()
 			w.press("Jana Dvořáková")
 			w.press(map[string]string{"cs": "Čeština", "de": "Deutsch"}[language])
+			w.see(map[string]string{"cs": "Dnes", "de": "Heute"}[language])
 			w.press(map[string]string{"cs": "Webhooky", "de": "Webhooks"}[language])
 			w.press(says.add)
 			w.press(says.other)
@@ -74,6 +75,7 @@ func TestAWebhookWithItsTestIsOnePage(t *testing.T) {
 			w.see("/in/2018000057") // the preview follows what is typed
 			w.press(says.test)
 			w.see(says.worked, "202", says.rule, says.answer, "HK-1")
+			w.inspect("webhook-tested", language)
 			if got := <-taken; !strings.HasPrefix(got, "POST /in/2018000057 ") || !strings.Contains(got, "Žofie Černá") {
 				t.Errorf("the warehouse got %q", got)
 			}

@@ -48,7 +48,7 @@ func (b *bench) measure(ctx context.Context, system string, k kind) (f figures, 
 	if err != nil {
 		return f, err
 	}
-	defer receiver.Stop(nil)
+	defer func() { err = errors.Join(err, receiver.Stop(nil)) }()
 	s, err := b.start(ctx, system, k, receiver.Greeting)
 	if err != nil {
 		return f, err

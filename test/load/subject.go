@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -47,7 +48,7 @@ func (b *bench) startHub(ctx context.Context, system string) (s *subject, err er
 	s = &subject{}
 	defer func() {
 		if err != nil {
-			s.stop(ctx)
+			err = errors.Join(err, s.stop(ctx))
 		}
 	}()
 	if s.dir, err = os.MkdirTemp(b.dir, "run-"); err != nil {

@@ -56,30 +56,36 @@ func rows(t *testing.T, db *sql.DB, postgres bool) map[[32]byte]int {
 	}
 	found := map[[32]byte]int{}
 	for _, table := range texts(t, db, tables) {
-		all, err := db.QueryContext(context.Background(), `SELECT * FROM "`+strings.ReplaceAll(table, `"`, `""`)+`"`)
-		if err != nil {
-			t.Fatalf("read %s: %v", table, err)
-		}
-		columns, err := all.Columns()
-		if err != nil {
-			t.Fatalf("read %s: %v", table, err)
-		}
-		for all.Next() {
-			values, places := make([]any, len(columns)), make([]any, len(columns))
-			for i := range values {
-				places[i] = &values[i]
-			}
-			if err := all.Scan(places...); err != nil {
-				t.Fatalf("read %s: %v", table, err)
-			}
-			found[sha256.Sum256(fmt.Appendf(nil, "%s %v", table, values))]++
-		}
-		if err := all.Err(); err != nil {
-			t.Fatalf("read %s: %v", table, err)
-		}
-		_ = all.Close()
+		count(t, db, table, found)
 	}
 	return found
+}
+
+// count adds the rows of one table.
+func count(t *testing.T, db *sql.DB, table string, found map[[32]byte]int) {
+	t.Helper()
+	all, err := db.QueryContext(context.Background(), `SELECT * FROM "`+strings.ReplaceAll(table, `"`, `""`)+`"`)
+	if err != nil {
+		t.Fatalf("read %s: %v", table, err)
+	}
+	defer func() { _ = all.Close() }()
+	columns, err := all.Columns()
+	if err != nil {
+		t.Fatalf("read %s: %v", table, err)
+	}
+	for all.Next() {
+		values, places := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			places[i] = &values[i]
+		}
+		if err := all.Scan(places...); err != nil {
+			t.Fatalf("read %s: %v", table, err)
+		}
+		found[sha256.Sum256(fmt.Appendf(nil, "%s %v", table, values))]++
+	}
+	if err := all.Err(); err != nil {
+		t.Fatalf("read %s: %v", table, err)
+	}
 }
 
 func texts(t *testing.T, db *sql.DB, query string) (list []string) {

@@ -1,0 +1,187 @@
+package browser
+
+import (
+	"database/sql"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	_ "modernc.org/sqlite"
+)
+
+// shop is a pretend Shoptet: it gives a token to who has the right one, and the order with the status of the moment.
+func shop(t *testing.T) (address string, status *atomic.Value) {
+	t.Helper()
+	detail, err := os.ReadFile("../../packs/samples/shoptet-order-detail.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	status = &atomic.Value{}
+	status.Store("Nevyřízená")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case r.URL.Path == "/action/ApiOAuthServer/getAccessToken" && r.Header.Get("Authorization") == "Bearer s3cret-token":
+			_, _ = io.WriteString(w, `{"access_token":"222651-token","expires_in":1800}`)
+		case r.URL.Path == "/api/orders/2018000057" && r.Header.Get("Shoptet-Access-Token") == "222651-token":
+			word, _ := status.Load().(string)
+			_, _ = io.WriteString(w, strings.Replace(string(detail), "Nevyřízená", word, 1))
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, status
+}
+
+// erp is an SQLite database with the tables that a ready pipeline writes, in the hub's folder of connections.
+func (h *testHub) erp(t *testing.T) *sql.DB {
+	t.Helper()
+	var presets struct {
+		Data []struct {
+			Name     string              `json:"name"`
+			Pack     string              `json:"pack"`
+			Database map[string][]string `json:"database"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal([]byte(h.api(t, "GET", "/v1/presets?kind=pipeline", "")), &presets); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(h.data, "connections")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(dir, "erp.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	for _, p := range presets.Data {
+		if p.Pack != "shoptet" || p.Name != "orders" {
+			continue
+		}
+		for _, statement := range p.Database["sqlite"] {
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	h.api(t, "POST", "/v1/connections", `{"name":"Money","driver":"sqlite","dsn":"erp.db"}`)
+	return db
+}
+
+// wantRow waits until the order stands in the ERP with a status.
+func wantRow(t *testing.T, db *sql.DB, status string) {
+	t.Helper()
+	var customer, got string
+	var err error
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		err = db.QueryRowContext(t.Context(), `SELECT customer_name, status FROM orders WHERE number = '2018000057'`).Scan(&customer, &got)
+		if err == nil && got == status && customer == "Žofie Černá" {
+			return
+		}
+	}
+	t.Fatalf("the order is not in the ERP with the status %q: got %q %q %v", status, customer, got, err)
+}
+
+// TestE8_FromAReadyPipelineToARow is the journey of whoever connects a shop to an ERP: take the ready pipeline, try it
+// without writing, see the row arrive, and add the word that the hub asks for.
+func TestE8_FromAReadyPipelineToARow(t *testing.T) {
+	for language, says := range map[string]struct {
+		pipelines, add, ready, shop, token, api, create, try, passes, nothing, lastRun, done, addWord, oursFor, again, saved, steps, editWrite, value, tables, dryRun string
+	}{
+		"cs": {"Postupy", "Přidat postup", "Objednávky do ERP", "Adresa e-shopu", "OAuth token doplňku", "Adresa API e-shopu", "Vytvořit postup", "Zkusit nanečisto", "Všechny kroky projdou", "Nic se nezapsalo.",
+			"Poslední průběh:", "Hotovo", "Doplnit slovo", "Vaše slovo pro Čeká na balení", "Uložit a zkusit znovu", "je uložena a Háček to zkouší znovu", "Kroky", "Upravit krok 3", "Do tabulky orders", "Převodní tabulky", "Zkouška nanečisto"},
+		"de": {"Abläufe", "Ablauf anlegen", "Aufträge ins ERP", "Adresse des Shops", "OAuth-Token der Erweiterung", "Adresse der Shop-API", "Ablauf erstellen", "Probelauf starten", "Alle Schritte gehen durch", "Es wurde nichts geschrieben.",
+			"Letzter Lauf:", "Erledigt", "Wort ergänzen", "Ihr Wort für Čeká na balení", "Speichern und erneut versuchen", "ist gespeichert, und Háček versucht es erneut", "Schritte", "Schritt 3 bearbeiten", "In die Tabelle orders", "Zuordnungstabellen", "Probelauf"},
+	} {
+		t.Run(language, func(t *testing.T) {
+			h := startHub(t)
+			address, status := shop(t)
+			db := h.erp(t)
+			var source struct {
+				Path string `json:"path"`
+			}
+			made := h.api(t, "POST", "/v1/sources", `{"preset":"shoptet","verify":{"secrets":["`+shoptetSecret+`"]}}`)
+			if err := json.Unmarshal([]byte(made), &source); err != nil {
+				t.Fatal(err)
+			}
+			h.theirs(t, "/in/"+source.Path, shoptetSecret, shoptetNotice)
+			w := h.open(t, "en")
+			w.first()
+			h.api(t, "PATCH", "/v1/users/"+h.userID(t), `{"language":""}`) // as the browser
+			w.do(speak(language))
+			w.visit("/")
+			w.press(says.pipelines)
+			if language == "cs" {
+				w.inspect("pipelines-empty", language)
+			}
+			w.press(says.add)
+			w.press(says.ready)
+			w.fill(says.shop, address)
+			w.fill(says.token, "s3cret-token")
+			w.fill(says.api, address)
+			if language == "de" {
+				w.inspect("pipeline-ready", language)
+				w.fill(says.shop, address)
+				w.fill(says.token, "s3cret-token")
+				w.fill(says.api, address)
+			}
+			w.press(says.create)
+			w.see(says.ready, says.dryRun, "2018000057")
+			w.press(says.try)
+			w.see(says.passes, says.nothing, "Žofie Černá")
+			w.keepFor("pipeline-dry-run")
+			var rows int
+			if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM orders`).Scan(&rows); err != nil || rows != 0 {
+				t.Fatalf("the dry run wrote %d rows: %v", rows, err)
+			}
+
+			h.theirs(t, "/in/"+source.Path, shoptetSecret, strings.Replace(shoptetNotice, "order:create", "order:update", 1))
+			wantRow(t, db, "new")
+			w.press(says.pipelines)
+			w.press(says.ready)
+			w.see(says.lastRun, "2018000057", says.done)
+			w.inspect("pipeline", language)
+			w.press(says.editWrite)
+			w.see(says.value, "customer_name", "Žofie Černá")
+			w.inspect("pipeline-step", language)
+
+			// A status of the shop's own: the hub stops this order and asks.
+			status.Store("Čeká na balení")
+			h.theirs(t, "/in/"+source.Path, shoptetSecret, strings.Replace(shoptetNotice, "order:create", "order:paid", 1))
+			w.press(says.pipelines)
+			w.press(says.ready)
+			for deadline := time.Now().Add(patience); !strings.Contains(w.text(), says.addWord) && time.Now().Before(deadline); w.rest() {
+				w.visit(h.path(w))
+			}
+			w.press(says.addWord)
+			w.see("Čeká na balení")
+			w.inspect("translation", language)
+			w.do(chromedp.SendKeys(w.find("a field", `(words, shown, text) => [...document.querySelectorAll("input")].find((e) => text(e) === words[0])`, says.oursFor), "packing"))
+			w.press(says.again)
+			w.see(says.saved)
+			wantRow(t, db, "packing")
+			w.visit("/tables")
+			w.see(says.tables, "shoptet-order-statuses")
+			w.inspect("translations", language)
+		})
+	}
+}
+
+// path is where the window is.
+func (h *testHub) path(w *window) string {
+	at, err := chromedp.Run(w.ctx, chromedp.Evaluate[string]("location.pathname"))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return at
+}
