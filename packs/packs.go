@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"hacek/internal/hub"
 )
@@ -88,8 +89,10 @@ func (p *Pack) Type(name string) *Type {
 	return &p.Types[i]
 }
 
-// All reads every pack, by name.
-func All() ([]*Pack, error) {
+// All gives every pack, by name. They are read once and shared: nobody may change one.
+func All() ([]*Pack, error) { return readPacks() }
+
+var readPacks = sync.OnceValues(func() ([]*Pack, error) {
 	var all []*Pack
 	for _, name := range names(files) {
 		p, err := read(files, name)
@@ -99,15 +102,18 @@ func All() ([]*Pack, error) {
 		all = append(all, p)
 	}
 	return all, nil
-}
+})
 
-// Open reads one pack. The error for an unknown name tells the nearest known one.
+// Open finds one pack. The error for an unknown name tells the nearest known one.
 func Open(name string) (*Pack, error) {
-	known := names(files)
-	if !slices.Contains(known, name) {
-		return nil, unknownPack(name, known)
+	all, err := All()
+	if err != nil {
+		return nil, err
 	}
-	return read(files, name)
+	if i := slices.IndexFunc(all, func(p *Pack) bool { return p.Name == name }); i >= 0 {
+		return all[i], nil
+	}
+	return nil, unknownPack(name, names(files))
 }
 
 // unknownPack names the one that was meant: a name that holds a known one, such as eshop-shoptet, or the nearest.

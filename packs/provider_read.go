@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -19,8 +20,10 @@ import (
 //go:embed providers/*.yaml
 var providerFiles embed.FS
 
-// Providers reads every provider, by name.
-func Providers() ([]*Provider, error) {
+// Providers gives every provider, by name. They are read once and shared: nobody may change one.
+func Providers() ([]*Provider, error) { return readProviders() }
+
+var readProviders = sync.OnceValues(func() ([]*Provider, error) {
 	var all []*Provider
 	for _, name := range providerNames() {
 		p, err := readProvider(name)
@@ -30,14 +33,18 @@ func Providers() ([]*Provider, error) {
 		all = append(all, p)
 	}
 	return all, nil
-}
+})
 
-// OpenProvider reads one. The error for an unknown name tells the nearest known one.
+// OpenProvider finds one. The error for an unknown name tells the nearest known one.
 func OpenProvider(name string) (*Provider, error) {
-	known := providerNames()
-	if slices.Contains(known, name) {
-		return readProvider(name)
+	all, err := Providers()
+	if err != nil {
+		return nil, err
 	}
+	if i := slices.IndexFunc(all, func(p *Provider) bool { return p.Name == name }); i >= 0 {
+		return all[i], nil
+	}
+	known := providerNames()
 	if meant := hub.Nearest(name, known); meant != "" {
 		return nil, fmt.Errorf("no provider %q, did you mean %q?", name, meant)
 	}

@@ -87,23 +87,8 @@ func (a *app) playDemo(ctx context.Context, data string, once bool) error {
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	listening := make(chan net.Addr, 1)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- server.Run(running, config, server.Options{
-			Log: server.NewLog(a.err, config), Version: programVersion(),
-			Listening: func(at net.Addr) { listening <- at },
-			Fatal: func(err error) {
-				fmt.Fprintf(a.err, "hacek: %v\n", err)
-				os.Exit(exitFailed)
-			},
-		})
-	}()
-	var base string
-	select {
-	case at := <-listening:
-		base = "http://" + at.String()
-	case err := <-ended:
+	base, ended, err := a.demoHub(running, config)
+	if base == "" {
 		return err
 	}
 	fmt.Fprintf(a.out, "Háček's tour. The hub listens on %s; everything stays on this machine.\n", base)
@@ -130,6 +115,29 @@ func (a *app) playDemo(ctx context.Context, data string, once bool) error {
 	}
 	stop()
 	return errors.Join(err, <-ended)
+}
+
+// demoHub starts a hub and answers when it listens: its address, and what tells how it ended. There is no address when
+// it ended before.
+func (a *app) demoHub(ctx context.Context, config server.Config) (base string, ended <-chan error, err error) {
+	listening := make(chan net.Addr, 1)
+	end := make(chan error, 1)
+	go func() {
+		end <- server.Run(ctx, config, server.Options{
+			Log: server.NewLog(a.err, config), Version: programVersion(),
+			Listening: func(at net.Addr) { listening <- at },
+			Fatal: func(err error) {
+				fmt.Fprintf(a.err, "hacek: %v\n", err)
+				os.Exit(exitFailed)
+			},
+		})
+	}()
+	select {
+	case at := <-listening:
+		return "http://" + at.String(), end, nil
+	case err := <-end:
+		return "", nil, err
+	}
 }
 
 const tryYourself = `

@@ -100,22 +100,9 @@ func (p *childPlan) checkKeys() error {
 
 // write makes the rows below a parent those of the list: it compares them with what is there and writes differences.
 func (p *childPlan) write(ctx context.Context, tx *transaction, parentTable *Table, parent record) (int, error) {
-	link := record{}
-	for _, c := range p.links {
-		v := parent[p.parent[c.Name]]
-		text := v.text
-		pointer := &text
-		if v.null {
-			pointer = nil
-		}
-		fit, e := c.check(pointer, tx.zone)
-		if e == nil && fit.null {
-			e = errorf(Data, "the parent's column %s.%s has no value to copy", parentTable.Name, p.parent[c.Name])
-		}
-		if e != nil {
-			return 0, e.at(p.table.Name, c.Name)
-		}
-		link[c.Name] = fit
+	link, err := p.link(tx, parentTable, parent)
+	if err != nil {
+		return 0, err
 	}
 	rows := make([]record, len(p.rows))
 	wanted := map[string]bool{}
@@ -143,6 +130,34 @@ func (p *childPlan) write(ctx context.Context, tx *transaction, parentTable *Tab
 	if p.whole {
 		return p.writeWhole(ctx, tx, link, rows, old)
 	}
+	return p.writeByKey(ctx, tx, rows, old)
+}
+
+// link is the values that the rows have from their parent, as their own columns take them.
+func (p *childPlan) link(tx *transaction, parentTable *Table, parent record) (record, error) {
+	link := record{}
+	for _, c := range p.links {
+		v := parent[p.parent[c.Name]]
+		text := v.text
+		pointer := &text
+		if v.null {
+			pointer = nil
+		}
+		fit, e := c.check(pointer, tx.zone)
+		if e == nil && fit.null {
+			e = errorf(Data, "the parent's column %s.%s has no value to copy", parentTable.Name, p.parent[c.Name])
+		}
+		if e != nil {
+			return nil, e.at(p.table.Name, c.Name)
+		}
+		link[c.Name] = fit
+	}
+	return link, nil
+}
+
+// writeByKey changes the rows that are there, adds those that are not, and removes what is not listed where the list
+// replaces what was.
+func (p *childPlan) writeByKey(ctx context.Context, tx *transaction, rows, old []record) (int, error) {
 	there := make(map[string]record, len(old))
 	for _, r := range old {
 		there[r.id(p.key)] = r

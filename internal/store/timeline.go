@@ -44,8 +44,9 @@ func (s *Store) RequestOf(ctx context.Context, source int64, e *hub.Event) (hub.
 		WHERE source_no = $1 AND tenant_no = $2 AND no BETWEEN $3 AND $4 AND events IS NOT NULL
 		ORDER BY no DESC
 		LIMIT $5`
+	made := e.ID.Time() // numbers follow the moment an id was made
 	rows, err := s.db.QueryContext(ctx, near, source, e.Tenant,
-		e.ReceivedAt.Add(-requestBefore).UnixMilli()<<12, e.ReceivedAt.Add(requestAfter).UnixMilli()<<12, requestsNear)
+		made.Add(-requestBefore).UnixMilli()<<12, made.Add(requestAfter).UnixMilli()<<12, requestsNear)
 	if err != nil {
 		return hub.InRequest{}, false, fmt.Errorf("find the request of %s: %w", e.ID.Text(hub.EventPrefix), err)
 	}

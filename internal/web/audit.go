@@ -188,7 +188,7 @@ func differences(before, after []byte) []auditChange {
 		}
 	}
 	for _, name := range sortedKeys(now) {
-		if _, was := old[name]; !was && now[name] != "null" && now[name] != `""` && now[name] != "[]" && now[name] != "{}" {
+		if _, was := old[name]; !was {
 			list = append(list, auditChange{name, "", now[name]})
 		}
 	}
@@ -199,11 +199,34 @@ func differences(before, after []byte) []auditChange {
 }
 
 func side(text string) string {
-	text = strings.Trim(text, `"`)
 	if runes := []rune(text); len(runes) > longestSide {
 		text = string(runes[:longestSide]) + "…"
 	}
 	return visible(text)
+}
+
+// written is a value as people read it; what is empty or absent is "".
+func written(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case map[string]any:
+		return "" // an empty one: the fields of others have lines of their own
+	case []any:
+		var parts []string
+		for _, one := range v {
+			parts = append(parts, written(one))
+		}
+		return words(parts)
+	}
+	return fmt.Sprint(value)
+}
+
+func isObject(value any) bool {
+	_, is := value.(map[string]any)
+	return is
 }
 
 // flat lists the values of a JSON object by path, without what counts the versions.
@@ -228,11 +251,15 @@ func flat(raw []byte) map[string]string {
 			}
 			return
 		}
-		text, err := json.Marshal(value)
-		if err != nil {
-			text = []byte(fmt.Sprint(value))
+		if list, ok := value.([]any); ok && slices.ContainsFunc(list, isObject) {
+			for i, inner := range list {
+				walk(path+"."+strconv.Itoa(i+1), inner)
+			}
+			return
 		}
-		out[path] = string(text)
+		if text := written(value); text != "" {
+			out[path] = text
+		}
 	}
 	walk("", value)
 	for _, counted := range []string{"version", "Version", "state_at", "created_at", "updated_at"} {

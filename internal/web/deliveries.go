@@ -28,9 +28,9 @@ type deliveriesView struct {
 // deliveryRow is one delivery on the list.
 type deliveryRow struct {
 	ID, Number, Path, Type, Title, Target, TargetPath, Reason string
-	Badge                                              Badge
-	Tries                                              int
-	At                                                 time.Time
+	Badge                                                     Badge
+	Tries                                                     int
+	At                                                        time.Time
 }
 
 // deliveryStates are what one may filter by; held is pending at a target that is not active.

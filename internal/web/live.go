@@ -3,7 +3,9 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hacek/internal/hub"
@@ -16,6 +18,16 @@ type Live struct {
 	mu      sync.Mutex
 	waiting map[int64]map[chan struct{}]bool
 	closed  bool
+	changes atomic.Uint64
+}
+
+// Changes counts what has changed so far, for all tenants together. A page says up to where it knows, so that what
+// happens before its stream is open, or while it is broken off, is not missed.
+func (l *Live) Changes() uint64 {
+	if l == nil {
+		return 0
+	}
+	return l.changes.Load()
 }
 
 // Accepted is told of new deliveries right after their commit; it never blocks.
@@ -48,6 +60,7 @@ func (l *Live) Close() {
 }
 
 func (l *Live) wake(tenant int64) {
+	l.changes.Add(1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for one := range l.waiting[tenant] {
@@ -100,6 +113,7 @@ func (v *visit) stream() error {
 	if err != nil {
 		return err
 	}
+	v.seen = v.Live.Changes() // what comes later wakes us
 	defer v.Live.leave(tenant, changed)
 	control := http.NewResponseController(v.w)
 	v.w.Header().Set("Content-Type", "text/event-stream")
@@ -110,6 +124,9 @@ func (v *visit) stream() error {
 	check := time.NewTicker(liveCheck)
 	defer check.Stop()
 	if !say("retry: 3000\n\n") {
+		return nil
+	}
+	if v.r.URL.Query().Get("after") != strconv.FormatUint(v.seen, 10) && !say("event: changed\ndata: \n\n") {
 		return nil
 	}
 	for {

@@ -29,8 +29,9 @@ type shownRows struct {
 
 // How much of a dry run's choice and of its rows a page shows.
 const (
-	dryEvents = 10
-	dryRows   = 5
+	dryEvents    = 10
+	lookedEvents = 30
+	dryRows      = 5
 )
 
 // dryChoices are the events a pipeline may be tried with: what came to it last, what it subscribes to, the samples.
@@ -57,20 +58,15 @@ func (v *visit) dryChoices(t *hub.Target, types map[string]settings.EventType) (
 	}
 	sub := t.Pipeline.Subscription
 	filter := store.EventFilter{Tenant: v.tenant()}
-	for _, pattern := range sub.EventTypes {
-		if !strings.Contains(pattern, "*") {
-			filter.Types = append(filter.Types, pattern)
-		}
-	}
 	if len(sub.Sources) == 1 {
 		filter.Source = sub.Sources[0]
 	}
-	if len(filter.Types) == len(sub.EventTypes) || filter.Source != "" {
-		events, _, err := v.Store.Events(v.ctx(), filter, store.Page{Limit: dryEvents})
-		if err != nil {
-			return dry, err
-		}
-		for _, e := range events {
+	events, _, err := v.Store.Events(v.ctx(), filter, store.Page{Limit: lookedEvents})
+	if err != nil {
+		return dry, err
+	}
+	for _, e := range events {
+		if matched, _ := v.Ingest.Matches(v.ctx(), v.tenant(), sub, e); matched {
 			add(e.ID, e.Type, e.Key, v.clock(e.ReceivedAt))
 		}
 	}

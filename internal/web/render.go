@@ -77,6 +77,7 @@ type frame struct {
 	Script   string
 	Bundle   string // "" when it was not built
 	Live     bool
+	Seen     uint64 // up to where this page knows what has changed
 	Version  string
 	Now      time.Time
 
@@ -141,7 +142,7 @@ func (f *frame) Show(text string) string { return visible(text) }
 func (v *visit) frame(title string) *frame {
 	f := &frame{
 		Title: title, Language: v.lang, Path: v.r.URL.RequestURI(), Query: v.r.URL.Query().Get("q"), Version: v.Version,
-		Now: v.moment, zone: v.zone, Flash: v.takeFlash(), Live: v.Live != nil,
+		Now: v.moment, zone: v.zone, Flash: v.takeFlash(), Live: v.Live != nil, Seen: v.seen,
 		Styles: v.assets.path("hacek.css"), Script: v.assets.path("hacek.js"), Bundle: v.assets.path("dist/console.js"),
 	}
 	if !methodReads(v.r) {

@@ -270,6 +270,8 @@ func (v *visit) why(reason string) string {
 		return v.lang.Text("web_request.why.condition")
 	case strings.HasPrefix(reason, "the body is larger than "):
 		return v.lang.Text("web_request.why.size", "size", after("the body is larger than "))
+	case strings.HasPrefix(reason, "a repeat of "):
+		return v.lang.Text("web_request.why.repeat", "event", after("a repeat of "))
 	case has("changed the body on the way"):
 		return v.lang.Text("web_request.why.changed")
 	}

@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -101,7 +103,7 @@ func TestSearchSaysWhyANumberNeverArrived(t *testing.T) {
 	if err := h.store.Write(t.Context(), func(tx *store.Tx) error { return tx.AddRequests(t.Context(), []hub.InRequest{kept}) }); err != nil {
 		t.Fatal(err)
 	}
-	b.get("/search?q=2018000099").want(http.StatusOK).has("Requests that hold it", "the secret is another one", kept.ID.Text(hub.RequestPrefix), "Heard of today")
+	b.get("/search?q=2018000099").want(http.StatusOK).has("Requests that hold it", "the secret is another one", kept.ID.Text(hub.RequestPrefix), "Heard of lately")
 	h.clock.Advance(25 * time.Hour)
 	h.store.Canary(t.Context())
 	b = h.as("viewer@example.com")
@@ -129,7 +131,9 @@ func TestEventsAndDeliveriesAreListedAndFiltered(t *testing.T) {
 	b.get("/events?since=tomorrow").want(http.StatusOK).has("“tomorrow” is not a time")
 	b.get("/events?follow=1").want(http.StatusOK).has(`hx-trigger="sse:changed delay:1s"`, "Stop following")
 	b.get("/events/"+e.ID.Text(hub.EventPrefix)).want(http.StatusOK).has("1999.30", "Answered 202", "Paused by Óskar: x", "Send to all that want it")
-	rowsOf := func(query string) int { return strings.Count(b.get("/deliveries"+query).want(http.StatusOK).text, `name="id"`) }
+	rowsOf := func(query string) int {
+		return strings.Count(b.get("/deliveries"+query).want(http.StatusOK).text, `name="id"`)
+	}
 	for query, want := range map[string]int{
 		"": 4, "?state=delivered": 1, "?state=held": 2, "?state=pending": 1, "?state=pending,held": 3, "?state=failed": 0, "?state=held&state=delivered": 3,
 		"?target=" + crm.ID.Text(hub.EndpointPrefix): 2, "?target=" + wms.ID.Text(hub.EndpointPrefix) + "&state=held": 0, "?key=2018000057": 2, "?since=2031-01-01T00:00": 0,
@@ -254,7 +258,7 @@ func TestRule17_ASharedTimelineShowsNoDataAndEnds(t *testing.T) {
 	b.post("/share", "value", "no such number", "days", "1").want(http.StatusNotFound)
 	b.post("/share", "value", "2018000057", "days", "3650").want(422)
 	h.clock.Advance(25 * time.Hour)
-	stranger.get("/s/"+token).want(http.StatusNotFound).has("its time is over").hasNot("2018000057")
+	stranger.get("/s/" + token).want(http.StatusNotFound).has("its time is over").hasNot("2018000057")
 }
 
 func TestRule14_ForeignHistoryIsNotThere(t *testing.T) {
@@ -290,5 +294,47 @@ func TestRule14_ForeignHistoryIsNotThere(t *testing.T) {
 	b.post("/share", "event", e.ID.Text(hub.EventPrefix), "days", "1").want(http.StatusNotFound)
 	if got := len(h.open()); got != 0 {
 		t.Errorf("a stranger made %d deliveries", got)
+	}
+}
+
+func TestAPageIsToldWhatHappenedBeforeItsStreamWasOpen(t *testing.T) {
+	h := newHouse(t)
+	h.user(h.tenant, hub.Viewer, nil)
+	wms := h.endpoint(h.tenant, "WMS")
+	b := h.as("viewer@example.com")
+	path := func() string {
+		_, rest, _ := strings.Cut(b.get("/events").want(http.StatusOK).text, `sse-connect="`)
+		path, _, _ := strings.Cut(rest, `"`)
+		return path
+	}
+	hello := func(path string) string {
+		ctx, stop := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer stop()
+		request, err := http.NewRequestWithContext(ctx, "GET", h.server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := b.client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		text, _ := io.ReadAll(answer.Body) // until the time is over
+		return string(text)
+	}
+	if h.console.Live == nil || path() == "" {
+		t.Skip("built without scripts: pages do not renew themselves")
+	}
+	before := path()
+	if text := hello(before); strings.Contains(text, "changed") {
+		t.Errorf("nothing has happened, and the page is told %q", text)
+	}
+	e, rows := h.happens(order("1"))
+	h.console.Live.Accepted([]store.Fresh{{Event: e, Delivery: rows[0].Delivery}})
+	if text := hello(before); !strings.Contains(text, "event: changed") {
+		t.Errorf("the page missed what happened to %s: %q", wms.Name, text)
+	}
+	if text := hello(path()); strings.Contains(text, "changed") {
+		t.Errorf("the page knows it already, and is told %q", text)
 	}
 }

@@ -152,8 +152,9 @@ func (v *visit) source(refusal error) (sourceView, error) {
 		return page, err
 	}
 	page.Requests = v.requestLines(&s, list)
+	samples := v.samples(&s.Source)
 	page.Try = v.newForm(path+"/trigger", refusal, Field{
-		Name: "event_type", Pointer: "/event_type", Label: v.lang.Text("web_source.sample"), Type: "select", Options: v.samples(&s.Source),
+		Name: "event_type", Pointer: "/event_type", Label: v.lang.Text("web_source.sample"), Type: "select", Value: firstSample(samples), Options: samples,
 	})
 	page.Switch, page.Delete = v.newForm(path+"/switch", nil), v.newForm(path+"/delete", nil)
 	page.Switch.ETag, page.Delete.ETag = s.ETag(), s.ETag()

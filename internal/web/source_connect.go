@@ -23,6 +23,7 @@ type connectView struct {
 	Came    []becameLine // what arrived
 	Last    *requestLine // the newest request while no event has come of any
 	CanTry  bool
+	Sample  string // to try it with
 	MayEdit bool
 }
 
@@ -45,7 +46,9 @@ func (v *visit) connectSourcePage() error {
 	if p := v.provider(s.Verify.Scheme); p != nil {
 		page.Made, page.Where, page.Page, page.Notes = madeWord(p), v.titleOf(p.Secret.Where), p.Page, p.Notes
 		page.CanTry = v.Trigger != nil && v.may(hub.Operator)
-		for _, o := range v.samples(&s.Source) {
+		samples := v.samples(&s.Source)
+		page.Sample = firstSample(samples)
+		for _, o := range samples {
 			if len(page.Events) < eventsNamed {
 				page.Events = append(page.Events, providerEvent{o.Value, o.Word})
 			}

@@ -13,7 +13,7 @@ import (
 	"hacek/packs"
 )
 
-// in the reader's language, else in English, else nothing.
+// titleOf is a title in the reader's language, else in English, else nothing.
 func (v *visit) titleOf(title map[string]string) string {
 	if text := title[string(v.lang)]; text != "" {
 		return text
@@ -91,6 +91,19 @@ func (v *visit) samples(s *hub.Source) []Option {
 	return options
 }
 
+// firstSample is the one to begin with: an order where there is one, since everybody knows what that is.
+func firstSample(options []Option) string {
+	for _, o := range options {
+		if o.Value == "order:create" || o.Value == "order.created" {
+			return o.Value
+		}
+	}
+	if len(options) == 0 {
+		return ""
+	}
+	return options[0].Value
+}
+
 // refusedTry turns "there is no such sample" into a refusal of the form.
 func refusedTry(err error) error {
 	var e *hub.Error
@@ -137,7 +150,7 @@ func (v *visit) eventTypes() (map[string]settings.EventType, error) {
 	return byName, nil
 }
 
-// lines reads a text of one entry a line, or with commas between.
+// entries reads a text of one entry a line, or with commas between.
 func entries(text string) []string {
 	list := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == ',' })
 	out := []string{}

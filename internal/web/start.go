@@ -25,7 +25,7 @@ func (v *visit) startPage() error {
 		{"in", v.lang.Text("web_login.start_receive"), v.lang.Text("web_login.start_receive_text"), "/start/receive"},
 		{"hook", v.lang.Text("web_login.start_send"), v.lang.Text("web_login.start_send_text"), "/start/send"},
 		{"pipeline", v.lang.Text("web_login.start_both"), v.lang.Text("web_login.start_both_text"), "/start/both"},
-		{"today", v.lang.Text("web_login.start_look"), v.lang.Text("web_login.start_look_text"), "/start/look"},
+		{"today", v.lang.Text("web_login.start_look"), v.lang.Text("web_start.look_text"), "/start/look"},
 	}}
 	return v.show("start", v.lang.Text("web_login.start_title"), page)
 }

@@ -28,6 +28,7 @@ type visit struct {
 	lang   locale.Language
 	zone   *time.Location
 	moment time.Time // the same for the whole page
+	seen   uint64    // changes before anything was read
 }
 
 // maxForm bounds the body of a form, in bytes.
@@ -35,7 +36,7 @@ const maxForm = 4 << 20
 
 func (c *Console) answer(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		v := &visit{Console: c, w: w, r: req, moment: c.Now()}
+		v := &visit{Console: c, w: w, r: req, moment: c.Now(), seen: c.Live.Changes()}
 		defer func() {
 			if p := recover(); p != nil {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {

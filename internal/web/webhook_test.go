@@ -127,7 +127,7 @@ func TestAWebhookIsMadeAndTestedOnOnePage(t *testing.T) {
 }
 
 // Whatever the API can set, the form shows without changing it.
-func TestSavingTheFormUntouchedChangesNothing(t *testing.T) {
+func TestE8_SavingTheFormUntouchedChangesNothing(t *testing.T) {
 	h, b := editor(t)
 	for name, text := range map[string]string{
 		"rich": `{"name":"rich","description":"two\nlines","subscription":{"event_types":["b.*","a.x","order.*"],"sources":["api"],"condition":"data.a == \"x\" && num(data.b) > 5.0"},

@@ -57,6 +57,7 @@ func TestFromTheFirstStartToToday(t *testing.T) {
 	w.first()
 	w.inspect("start", "en")
 	w.press("Just look around")
+	w.press("Today")
 	w.see("Nothing is connected yet", "Nobody receives yet", "Nobody sends yet")
 	w.inspect("today-empty", "en")
 

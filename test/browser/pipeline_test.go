@@ -114,7 +114,9 @@ func TestE8_FromAReadyPipelineToARow(t *testing.T) {
 			if err := json.Unmarshal([]byte(made), &source); err != nil {
 				t.Fatal(err)
 			}
-			h.theirs(t, "/in/"+source.Path, shoptetSecret, shoptetNotice)
+			if code := h.theirs(t, "/in/"+source.Path, shoptetSecret, shoptetNotice); code != http.StatusOK {
+				t.Fatalf("the notice was answered %d", code)
+			}
 			w := h.open(t, "en")
 			w.first()
 			h.api(t, "PATCH", "/v1/users/"+h.userID(t), `{"language":""}`) // as the browser

@@ -37,7 +37,7 @@ func (w *window) pick(name, option string) {
 
 // warehouse is a system that takes orders.
 func warehouse(t *testing.T) (address string, taken chan string) {
-	taken = make(chan string, 10)
+	taken = make(chan string, 100)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		taken <- r.Method + " " + r.URL.Path + " " + string(body)
@@ -52,7 +52,7 @@ const orderCreated = `{"title":{"en":"New order","cs":"Nová objednávka","de":"
 	"sample":{"order":{"number":"2018000057","total":"1999.30","customer":{"name":"Žofie Černá"}}}}`
 
 // The whole journey is one page: name, events, address, test.
-func TestAWebhookWithItsTestIsOnePage(t *testing.T) {
+func TestP8_AWebhookWithItsTestIsOnePage(t *testing.T) {
 	for language, says := range map[string]struct{ add, other, name, order, test, worked, rule, answer, save, active string }{
 		"cs": {"Přidat webhook", "Jakýkoli jiný systém", "Název", "Nová objednávka", "Uložit a odeslat zkoušku", "V pořádku", "je to doručeno", "Odpověď", "Uložit", "Aktivní"},
 		"de": {"Webhook anlegen", "Jedes andere System", "Name", "Neuer Auftrag", "Speichern und Test senden", "Geklappt", "gilt das als zugestellt", "Antwort", "Speichern", "Aktiv"},
@@ -82,7 +82,11 @@ func TestAWebhookWithItsTestIsOnePage(t *testing.T) {
 			w.press(says.save)
 			w.see("Sklad - WMS", says.active)
 			h.api(t, "POST", "/v1/events", `{"type":"order.created","key":"2018000058","data":{"order":{"number":"2018000058"}}}`)
-			if got := <-taken; !strings.HasPrefix(got, "POST /in/2018000058 ") {
+			got := <-taken
+			for strings.HasPrefix(got, "POST /in/2018000057 ") { // the test again, by a reload of its page
+				got = <-taken
+			}
+			if !strings.HasPrefix(got, "POST /in/2018000058 ") {
 				t.Errorf("the warehouse got %q", got)
 			}
 		})
