@@ -106,7 +106,7 @@ func placeholders(text, form string) []string {
 var never = map[Language]*regexp.Regexp{
 	English:   regexp.MustCompile(`(?i)\b(please|oops|successfully|invalid|payload)\b`),
 	Czech:     regexp.MustCompile(`(?i)(notifikac|endpoint|payload|retry|prosím|úspěšně|neplatn)`),
-	Slovak:    regexp.MustCompile(`(?i)(notifikáci|endpoint|payload|retry|prosím|úspešne|neplatn|smazať|užívateľ|znovu|ihned)`),
+	Slovak:    regexp.MustCompile(`(?i)(notifikáci|endpoint|payload|retry|prosím|úspešne|neplatn|smazať|(^|[^o])užívateľ|znovu|ihned)`),
 	German:    regexp.MustCompile(`(?i)(lieferung|bestellung|nutzlast|\bbitte\b|erfolgreich|ungültig)`),
 	Italian:   regexp.MustCompile(`(?i)(consegn|per favore|con successo|non valid)`),
 	Icelandic: regexp.MustCompile(`(?i)(^|[^u])sending(u|ar|in|inn|um|a)?(\s|[.,;:]|$)|vinsamleg|ógild`),

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -168,7 +169,7 @@ func (c *compiler) caller(s *hub.Step, asks bool) *sender.Compiled {
 	seen := map[string]bool{}
 	add := func(err error) {
 		var list []hub.FieldError
-		if e, ok := err.(*hub.Error); ok {
+		if e, is := errors.AsType[*hub.Error](err); is {
 			list = e.Fields
 		}
 		for _, f := range list {
