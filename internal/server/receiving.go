@@ -111,15 +111,17 @@ func (h *house) loadReceiving(ctx context.Context) error {
 
 // publicURL is how others reach a listener: its own public address, else that of the hub.
 func (h *house) publicURL(c Config) func(listener string) string {
-	own := c.PublicURL
-	if own == "" {
-		own = "http://" + c.Listen
-	}
 	return func(listener string) string {
 		if url := h.listeners.PublicURL(listener); url != "" {
 			return url
 		}
-		return own
+		if c.PublicURL != "" {
+			return c.PublicURL
+		}
+		if own := h.own.Load(); own != nil {
+			return *own
+		}
+		return "http://" + c.Listen // nothing listens yet
 	}
 }
 

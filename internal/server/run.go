@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,7 +54,8 @@ type house struct {
 	engine   *engine.Engine
 	stream   *api.Stream
 	api      *api.API
-	tenants  sync.Map // number -> id
+	tenants  sync.Map               // number -> id
+	own      atomic.Pointer[string] // the address of the first listener, once it listens
 
 	databases connections
 	tables    tables
@@ -77,6 +79,8 @@ func Run(ctx context.Context, c Config, o Options) error {
 	if err != nil {
 		return errors.Join(err, h.store.Close())
 	}
+	own := reachable(c, door.listener.Addr())
+	h.own.Store(&own)
 	defer func() { _ = door.listener.Close() }() // when something below fails before it serves
 	crew := newCrew(o.Log)
 	// The store stops last: whatever was attempted until then is recorded.
