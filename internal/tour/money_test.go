@@ -89,7 +89,7 @@ func each(t *testing.T, play func(*Tour, context.Context) error) {
 	}
 }
 
-func TestM9_TheMoneyExampleWhole(t *testing.T) { each(t, (*Tour).money) }
+func TestM9_O9_TheMoneyExampleWhole(t *testing.T) { each(t, (*Tour).money) }
 
 func TestC5_TheStripeExample(t *testing.T) {
 	each(t, func(v *Tour, ctx context.Context) error { return v.stripes(ctx) })

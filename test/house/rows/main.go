@@ -61,7 +61,7 @@ func rows(root string, out io.Writer) (unproved []string, err error) {
 
 var (
 	rowLine   = regexp.MustCompile(`^\| *([CEMOP][0-9]+) *\| *(.*?) *\| *(.*?) *\|$`)
-	stateText = regexp.MustCompile(`^((sending|receiving)( \(part\))?|later|later: issue [0-9]+)$`)
+	stateText = regexp.MustCompile(`^((sending|receiving|console)( \(part\))?|later|later: issue [0-9]+)$`)
 )
 
 func readTable(path string) ([]row, error) {
@@ -77,7 +77,7 @@ func readTable(path string) ([]row, error) {
 		}
 		r := row{id: cells[1], summary: cells[2], state: cells[3]}
 		if !stateText.MatchString(r.state) {
-			return nil, fmt.Errorf("%s:%d: %q is no state: write sending or receiving, perhaps with (part), later, or later: issue n", path, i+1, r.state)
+			return nil, fmt.Errorf("%s:%d: %q is no state: write sending, receiving or console, perhaps with (part), later, or later: issue n", path, i+1, r.state)
 		}
 		if slices.ContainsFunc(table, func(other row) bool { return other.id == r.id }) {
 			return nil, fmt.Errorf("%s:%d: the row %s stands there twice", path, i+1, r.id)
