@@ -2,33 +2,22 @@ package web
 
 import (
 	"strconv"
-	"time"
 
 	"hacek/internal/hub"
 )
 
 // pipelineView is what pipeline.html shows: the steps with what they did last, and how the pipeline goes.
 type pipelineView struct {
-	Name, Path, ETag  string
-	Badge             Badge
-	Since, Why        string
-	Active, Off       bool
-	Events, Sources   []string
-	Condition         string
-	Steps             []stepCard
-	Last              *lastRun
-	Waiting           int64
-	Oldest            time.Time
-	Spark             Spark
-	Delivered, Failed int64
-	Deliveries        []deliveryLine
-	AllPath           string
-	MayPause, MayEdit bool
-	Pause, Resume     *Form
-	Paces             []pace
-	Refusal           *Form // of what was pressed on this page
-	Kinds             []Option
-	Dry               dryRun
+	targetSide
+	Name, Path, ETag string
+	Events, Sources  []string
+	Condition        string
+	Steps            []stepCard
+	Last             *lastRun
+	AllPath          string
+	Refusal          *Form // of what was pressed on this page
+	Kinds            []Option
+	Dry              dryRun
 }
 
 func (v *visit) pipelinePage() error {
@@ -52,10 +41,14 @@ func (v *visit) pipeline(paused, refusal error) (pipelineView, error) {
 	if err != nil {
 		return pipelineView{}, err
 	}
+	side, err := v.targetSide(&t, paused, "web_pipeline.is_off")
+	if err != nil {
+		return pipelineView{}, err
+	}
 	page := pipelineView{
-		Name: t.Name, Path: targetPath(&t), ETag: pipelineETag(&t), Badge: v.targetBadge(&t), Active: t.State == hub.Active, Off: t.State == hub.Off,
+		targetSide: side, Name: t.Name, Path: targetPath(&t), ETag: pipelineETag(&t),
 		Sources: t.Pipeline.Subscription.Sources, Condition: t.Pipeline.Subscription.Condition,
-		MayPause: v.may(hub.Operator), MayEdit: v.may(hub.Editor), Kinds: v.stepKinds(), AllPath: "/deliveries?target=" + t.ID.Text(hub.PipelinePrefix),
+		Kinds: v.stepKinds(), AllPath: "/deliveries?target=" + t.ID.Text(hub.PipelinePrefix),
 	}
 	types, err := v.eventTypes()
 	if err != nil {
@@ -64,22 +57,6 @@ func (v *visit) pipeline(paused, refusal error) (pipelineView, error) {
 	for _, name := range t.Pipeline.Subscription.EventTypes {
 		page.Events = append(page.Events, v.eventTitle(types, name))
 	}
-	if page.Waiting, page.Oldest, err = v.Store.Waiting(v.ctx(), t.No); err != nil {
-		return page, err
-	}
-	f, err := v.figures([]hub.Target{t})
-	if err != nil {
-		return page, err
-	}
-	page.Spark = v.spark(f.days[t.No])
-	page.Delivered, page.Failed, _ = f.days[t.No].sums()
-	if t.State != hub.Active {
-		page.Why = t.StateWhy
-		page.Since = v.lang.Text("web_webhook.since."+string(t.State), "who", t.StateBy, "date", v.lang.Date(t.StateAt, v.zone), "time", v.clock(t.StateAt))
-	}
-	if page.Deliveries, err = v.deliveryLines(t); err != nil {
-		return page, err
-	}
 	if page.Last, err = v.lastRunOf(&t); err != nil {
 		return page, err
 	}
@@ -87,11 +64,7 @@ func (v *visit) pipeline(paused, refusal error) (pipelineView, error) {
 	if page.Last != nil {
 		v.withRun(page.Steps, page.Last)
 	}
-	page.Pause = v.newForm(page.Path+"/pause", paused, Field{
-		Name: "why", Pointer: "/why", Label: v.lang.Text("web_webhook.why"), Hint: v.lang.Text("web_webhook.why_hint"),
-	})
-	page.Resume, page.Refusal = v.newForm(page.Path+"/resume", nil), v.newForm("", refusal)
-	page.Paces = v.paces(page.Waiting)
+	page.Refusal = v.newForm("", refusal)
 	page.Dry, err = v.dryChoices(&t, types)
 	return page, err
 }
@@ -121,12 +94,9 @@ func (v *visit) pausePipeline() error {
 }
 
 func (v *visit) resumePipeline() error {
-	var rate hub.Rate
-	if text := v.form("rate"); text != "" {
-		var err error
-		if rate, err = hub.ParseRate(text); err != nil {
-			return v.refusePipeline(nil, hub.Errorf(hub.Invalid, "%v", err))
-		}
+	rate, err := v.formRate()
+	if err != nil {
+		return v.refusePipeline(nil, err)
 	}
 	t, err := v.Settings.ResumeTarget(v.ctx(), v.tenant(), hub.KindPipeline, v.r.PathValue("pipeline"), rate, v.by())
 	if err != nil {

@@ -10,22 +10,11 @@ import (
 
 // webhookView is what webhook.html shows: one outgoing webhook, as it is and as it goes.
 type webhookView struct {
+	targetSide
 	ID, Name, Method, URL string
-	Badge                 Badge
-	Since                 string // who put it into its state, when and why; "" while it is simply active
-	Why                   string
-	Active, Off           bool
-	Waiting               int64
-	Oldest                time.Time
-	Spark                 Spark
-	Delivered, Failed     int64
 	Settings              []setting
 	Version               int64
-	Deliveries            []deliveryLine
-	MayPause, MayEdit     bool
 	MaySecret             bool
-	Pause, Resume         *Form
-	Paces                 []pace
 }
 
 type setting struct{ Name, Value string }
@@ -59,34 +48,12 @@ func (v *visit) webhook(refusal error) (webhookView, error) {
 	if err != nil {
 		return webhookView{}, err
 	}
+	side, err := v.targetSide(&t, refusal, "web_webhook.is_off")
 	e := &t.Endpoint
-	page := webhookView{
-		ID: t.ID.Text(hub.EndpointPrefix), Name: t.Name, Method: methodOf(e), URL: e.Request.URL, Badge: v.targetBadge(&t),
-		Active: t.State == hub.Active, Off: t.State == hub.Off, Version: t.Version, MayPause: v.may(hub.Operator), MayEdit: v.may(hub.Editor), MaySecret: v.may(hub.Administrator), Settings: v.settingsOf(e),
-	}
-	if page.Waiting, page.Oldest, err = v.Store.Waiting(v.ctx(), t.No); err != nil {
-		return page, err
-	}
-	f, err := v.figures([]hub.Target{t})
-	if err != nil {
-		return page, err
-	}
-	page.Spark = v.spark(f.days[t.No])
-	page.Delivered, page.Failed, _ = f.days[t.No].sums()
-	if t.State != hub.Active {
-		page.Why = t.StateWhy
-		page.Since = v.lang.Text("web_webhook.since."+string(t.State), "who", t.StateBy, "date", v.lang.Date(t.StateAt, v.zone), "time", v.clock(t.StateAt))
-	}
-	if page.Deliveries, err = v.deliveryLines(t); err != nil {
-		return page, err
-	}
-	path := "/webhooks/" + page.ID
-	page.Pause = v.newForm(path+"/pause", refusal, Field{
-		Name: "why", Pointer: "/why", Label: v.lang.Text("web_webhook.why"), Hint: v.lang.Text("web_webhook.why_hint"),
-	})
-	page.Resume = v.newForm(path+"/resume", nil)
-	page.Paces = v.paces(page.Waiting)
-	return page, nil
+	return webhookView{
+		targetSide: side, ID: t.ID.Text(hub.EndpointPrefix), Name: t.Name, Method: methodOf(e), URL: e.Request.URL,
+		Version: t.Version, MaySecret: v.may(hub.Administrator), Settings: v.settingsOf(e),
+	}, err
 }
 
 func methodOf(e *hub.Endpoint) string {
@@ -174,12 +141,9 @@ func (v *visit) pauseWebhook() error {
 }
 
 func (v *visit) resumeWebhook() error {
-	var rate hub.Rate
-	if text := v.form("rate"); text != "" {
-		var err error
-		if rate, err = hub.ParseRate(text); err != nil {
-			return hub.Errorf(hub.Invalid, "%v", err)
-		}
+	rate, err := v.formRate()
+	if err != nil {
+		return err
 	}
 	t, err := v.Settings.Resume(v.ctx(), v.tenant(), v.r.PathValue("endpoint"), rate, v.by())
 	if err != nil {
