@@ -18,6 +18,7 @@ import (
 
 	"hacek/internal/client"
 	"hacek/internal/hub"
+	"hacek/internal/sender"
 )
 
 // started is a hub inside the test's process.
@@ -222,5 +223,78 @@ func TestRule18_ALostKeyIsNotReplaced(t *testing.T) {
 	}
 	if err := start(t, c).stop(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A port that is open for a shop opens no login page, and the other way round.
+func TestRule12_AListenerServesItsOwnRoomsOnly(t *testing.T) {
+	s := start(t, config(t))
+	admin := s.client(s.key)
+	status := func(address, path string) int {
+		t.Helper()
+		answer, err := admin.HTTP.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode
+	}
+	for room, want := range map[string][3]int{ // of /in/nobody, /v1/events, /login
+		"receiver": {404, 404, 404},
+		"api":      {404, 401, 404},
+		"console":  {404, 404, 200},
+	} {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := free.Addr().String()
+		_ = free.Close()
+		body := `{"name":"` + room + `","address":"` + address + `","serves":["` + room + `"]}`
+		if err := admin.Do(t.Context(), "POST", "/v1/listeners", []byte(body), nil); err != nil {
+			t.Fatal(err)
+		}
+		for i, path := range []string{"/in/nobody", "/v1/events", "/login"} {
+			if got := status(address, path); got != want[i] {
+				t.Errorf("the listener that serves %s answers %s with %d, want %d", room, path, got, want[i])
+			}
+		}
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What the receiver fetches - a certificate, a confirmation - goes through the guarded dialer, follows nothing and has
+// an end.
+func TestRule9_WhatIsFetchedIsGuarded(t *testing.T) {
+	peer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "/cert", http.StatusFound)
+		case "/large":
+			_, _ = w.Write(make([]byte, maxCertificate+1))
+		default:
+			_, _ = io.WriteString(w, "a certificate")
+		}
+	}))
+	defer peer.Close()
+	h := &house{sender: &sender.Sender{Policy: sender.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}}
+	defer h.sender.Close()
+	if text, err := h.fetch(t.Context(), 1, peer.URL+"/cert"); err != nil || string(text) != "a certificate" {
+		t.Errorf("got %q, %v", text, err)
+	}
+	for path, why := range map[string]string{"/moved": "302", "/large": "larger"} {
+		if _, err := h.fetch(t.Context(), 1, peer.URL+path); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %s", path, err, why)
+		}
+	}
+	closed := &house{sender: &sender.Sender{}}
+	defer closed.sender.Close()
+	if _, err := closed.fetch(t.Context(), 1, peer.URL+"/cert"); err == nil {
+		t.Error("a private address was fetched from without leave")
+	}
+	if err := closed.confirm(t.Context(), 1, peer.URL+"/cert"); err == nil {
+		t.Error("a private address was called to confirm without leave")
 	}
 }

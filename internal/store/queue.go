@@ -154,7 +154,7 @@ func (s *Store) take(held bool) (*batch, []*call, []*write) {
 	q.mu.Lock()
 	n := 0
 	for !held && n < len(q.outcomes) && n < commitRows && bytes < commitBytes {
-		bytes += len(q.outcomes[n].evidence) + 200
+		bytes += len(q.outcomes[n].evidence) + len(q.outcomes[n].Progress) + 200
 		n++
 	}
 	b.outcomes = q.outcomes[:n:n]

@@ -41,8 +41,10 @@ func (l *Live) Accepted(fresh []store.Fresh) {
 
 // Recorded is told of outcomes right after their commit; it never blocks.
 func (l *Live) Recorded(outcomes []*store.Outcome) {
-	for _, o := range outcomes {
-		l.wake(o.Tenant)
+	for i, o := range outcomes {
+		if i == 0 || o.Tenant != outcomes[i-1].Tenant { // a batch is mostly one tenant's
+			l.wake(o.Tenant)
+		}
 	}
 }
 
