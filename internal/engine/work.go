@@ -80,7 +80,7 @@ func (w endpointWork) try(ctx context.Context, e *Engine, t *hub.Target, d hub.D
 	id := d.ID()
 	call := sender.Call{
 		Event: event, EventID: d.Event.Text(hub.EventPrefix), DeliveryID: id.Text(), AttemptID: id.Attempt(d.Tries + 1),
-		Number: d.Tries + 1, SettingsVersion: t.Version, Now: e.Clock.Now(),
+		Number: d.Tries + 1, SettingsVersion: t.Version, Now: e.Clock.Now(), Lasting: true,
 	}
 	a := e.Sender.Send(ctx, w.compiled, call)
 	if a.Result != hub.Succeeded && ctx.Err() != nil {

@@ -29,6 +29,36 @@ type leanConn struct {
 	w         []byte
 	peer      hub.Peer
 	idleSince time.Time
+
+	// Registering with a context for each call costs more than signing the request, so a connection stays registered
+	// with one that outlives the call.
+	told   <-chan struct{} // the Done of the context whose end interrupts it
+	forget func() bool     // nil: there is none
+}
+
+// obey makes the end of ctx interrupt what the connection is doing. False: it may have been interrupted already, and
+// is of no use any more.
+func (c *leanConn) obey(ctx context.Context) bool {
+	if c.forget != nil && c.told == ctx.Done() {
+		return ctx.Err() == nil
+	}
+	if !c.release() {
+		return false
+	}
+	c.told, c.forget = ctx.Done(), context.AfterFunc(ctx, func() { c.conn.SetDeadline(past()) })
+	return true
+}
+
+// release ends the obedience, with the same answer.
+func (c *leanConn) release() bool {
+	free := c.forget == nil || c.forget()
+	c.forget = nil
+	return free
+}
+
+func (c *leanConn) close() {
+	c.release()
+	c.conn.Close()
 }
 
 // leanPool keeps idle connections of one line.
@@ -67,7 +97,7 @@ func (p *leanPool) put(key string, c *leanConn, now time.Time) {
 		return
 	}
 	p.mu.Unlock()
-	c.conn.Close()
+	c.close()
 }
 
 // clean closes what was not used for long. The oldest stand first.
@@ -79,7 +109,7 @@ func (p *leanPool) clean() {
 	for key, list := range p.idle {
 		n := 0
 		for n < len(list) && list[n].idleSince.Before(limit) {
-			list[n].conn.Close()
+			list[n].close()
 			n++
 		}
 		if n == len(list) {
@@ -102,7 +132,7 @@ func (p *leanPool) drop(forGood bool) {
 	p.closed = p.closed || forGood
 	for _, list := range p.idle {
 		for _, c := range list {
-			c.conn.Close()
+			c.close()
 		}
 	}
 	p.idle = nil
@@ -184,15 +214,17 @@ func (l *line) speak(ctx context.Context, c *leanConn, key string, out *outgoing
 	got = outcome{peer: c.peer, phase: writing}
 	deadline, _ := ctx.Deadline()
 	c.conn.SetDeadline(deadline)
-	stop := context.AfterFunc(ctx, func() { c.conn.SetDeadline(past()) })
 	reuse := false
 	defer func() {
-		if stop() && reuse {
+		if reuse && (lasting(ctx) || c.release()) {
 			l.lean.put(key, c, time.Now())
 		} else {
-			c.conn.Close()
+			c.close()
 		}
 	}()
+	if !c.obey(ctx) {
+		return got, errInterrupted, true
+	}
 	if c.w, err = appendRequest(c.w[:0], out); err != nil {
 		return got, err, false
 	}
@@ -228,6 +260,8 @@ func (l *line) speak(ctx context.Context, c *leanConn, key string, out *outgoing
 	reuse = writeErr == nil && reader.whole && c.r.Buffered() == 0
 	return got, nil, false
 }
+
+var errInterrupted = errors.New("the call was given up")
 
 var errHeaderText = errors.New("a header with a control character was about to be sent")
 

@@ -370,3 +370,31 @@ func TestStoppingInterrupts(t *testing.T) {
 		t.Errorf("stopping waited %s for the receiver", a.Took)
 	}
 }
+
+// A connection stays registered with a context that outlives its calls; the end of that one interrupts the call under
+// way, and whoever comes with another context is not disturbed by it.
+func TestStoppingInterruptsAConnectionUsedBefore(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	hang := func(http.ResponseWriter, *http.Request) { close(arrived); <-release }
+	r := newReceiver(t, answers(200, "ok"), answers(200, "ok"), hang, answers(200, "ok"), answers(200, "ok"))
+	s, _ := newSender(t)
+	compiled := compile(t, fmt.Sprintf(`{"request":{"url":"%s"}}`, r.URL))
+	call := newCall(order)
+	call.Lasting = true
+	ctx, cancel := context.WithCancel(context.Background())
+	for range 2 {
+		wantResult(t, s.Send(ctx, compiled, call), hub.Succeeded)
+	}
+	go func() { <-arrived; cancel() }()
+	a := s.Send(ctx, compiled, call)
+	wantResult(t, a, hub.Interrupted)
+	if a.Took > 5*time.Second {
+		t.Errorf("stopping waited %s for the receiver", a.Took)
+	}
+	wantResult(t, s.Send(ctx, compiled, call), hub.Interrupted)
+	another, end := context.WithCancel(context.Background())
+	wantResult(t, s.Send(another, compiled, call), hub.Succeeded)
+	end()
+	wantResult(t, send(t, s, compiled, call), hub.Succeeded)
+}

@@ -56,6 +56,7 @@ type Call struct {
 	Scope          *expr.Scope // what the templates see in place of the event alone: a pipeline's steps too
 	Plain          bool        // without the headers that name event and delivery: the call asks, it does not tell
 	IdempotencyKey string      // sent as Idempotency-Key, unless the settings send that header
+	Lasting        bool        // the context outlives the call, and comes with the next ones too
 
 	whole *Whole // where Fetch wants the answer
 	limit int    // bytes of it
@@ -120,7 +121,7 @@ func (s *Sender) Send(ctx context.Context, c *Compiled, call Call) (a hub.Attemp
 		a.Took = time.Since(started)
 		a.Timing.Total = a.Took
 	}()
-	s.attempt(ctx, limited{ctx, started.Add(c.timeout)}, c, &call, &a)
+	s.attempt(ctx, limited{ctx, started.Add(c.timeout), call.Lasting}, c, &call, &a)
 	return a
 }
 
@@ -128,7 +129,13 @@ func (s *Sender) Send(ctx context.Context, c *Compiled, call Call) (a hub.Attemp
 // keeps the deadline itself, and an alarm for each costs more than signing the request.
 type limited struct {
 	context.Context
-	until time.Time
+	until   time.Time
+	lasting bool
+}
+
+func lasting(ctx context.Context) bool {
+	l, ok := ctx.(limited)
+	return ok && l.lasting
 }
 
 func (l limited) Deadline() (time.Time, bool) {

@@ -15,7 +15,7 @@ import (
 // EncodeAttempt writes an attempt as compact JSON, by hand because every delivery pays for it. The event's data
 // inside the body sent are left out: they are stored with the event, and DecodeAttempt puts them back.
 func EncodeAttempt(a *hub.Attempt) []byte {
-	j := jsonText(make([]byte, 0, 512+len(a.Request.Body)-a.Request.DataLen+len(a.Response.Body)))
+	j := jsonText(make([]byte, 0, 1024+len(a.Request.Body)-a.Request.DataLen+len(a.Response.Body)))
 	j = append(j, '{')
 	j = j.number("n", int64(a.N))
 	if !a.At.IsZero() {
