@@ -2,7 +2,7 @@
 PG := scripts/postgres.sh
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help assets build run test lint bench proof rows
+.PHONY: help assets build run test lint bench profile proof rows
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,6 +33,14 @@ lint: ## gofmt, go vet and golangci-lint (installed into bin/ when missing)
 
 bench: build ## speed beside a plain relay, on SQLite and PostgreSQL (ARGS="-quick" for a short run)
 	$(PG) with sh -c 'go run ./test/load -hacek bin/hacek -postgres "$$HACEK_TEST_POSTGRES" $(ARGS)'
+
+# The compiler reads cmd/hacek/default.pgo by itself: what the benchmark spends its time on is built to be quick.
+profile: ## measure anew where the time goes, for the compiler (docs/decisions/0011-profile.md)
+	rm -rf bin/profile && mkdir -p bin/profile
+	CGO_ENABLED=0 go build -tags profile -trimpath -o bin/profile/hacek ./cmd/hacek
+	TMPDIR=$(CURDIR)/bin/profile go run ./test/load -hacek bin/profile/hacek -runs 1 -only connections
+	TMPDIR=$(CURDIR)/bin/profile go run ./test/load -hacek bin/profile/hacek -runs 1 -mode receiving
+	go tool pprof -proto bin/profile/hacek-*.pprof > cmd/hacek/default.pgo
 
 proof: build ## kill -9 in a loop: nothing accepted is lost, on SQLite and PostgreSQL (ARGS="-kills 5" for a short run)
 	go run ./test/crash -hacek bin/hacek -fsync

@@ -27,7 +27,10 @@ const (
 
 func main() {
 	a := &app{program: os.Args[0], in: os.Stdin, out: os.Stdout, err: os.Stderr, environment: os.Environ(), terminal: isTerminal(os.Stdout)}
-	os.Exit(a.run(os.Args[1:]))
+	stop := profiled()
+	code := a.run(os.Args[1:])
+	stop()
+	os.Exit(code)
 }
 
 // app is one call of the program, with the world it was called in.
