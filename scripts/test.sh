@@ -33,4 +33,4 @@ fresh=() strict=()
 if [ "${CI-}" = true ]; then
 	fresh=(-count=1) strict=(-no-skips)
 fi
-go test -race ${fresh[@]+"${fresh[@]}"} -json "$@" | "$work/report" ${strict[@]+"${strict[@]}"}
+go test -race -pgo=off ${fresh[@]+"${fresh[@]}"} -json "$@" | "$work/report" ${strict[@]+"${strict[@]}"}
