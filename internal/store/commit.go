@@ -81,6 +81,9 @@ func (s *Store) Run(ctx context.Context) error {
 	defer s.close()
 	stop := s.background()
 	defer stop()
+	summed, merged := s.summing(ctx), s.merging(ctx)
+	defer summed()
+	defer merged()
 	work := context.WithoutCancel(ctx)
 	pause := firstPause
 	var over <-chan time.Time // outcomes that could not be written wait for it; everybody else goes on

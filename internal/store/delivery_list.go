@@ -52,15 +52,28 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter, p Page) ([]Del
 	}
 	var rows []DeliveryRow
 	if f.takes(hub.Pending) {
-		if rows, err = s.openBetween(ctx, p, targets, low, high); err != nil {
+		if rows, err = s.openBetween(ctx, f, p, low, high); err != nil {
 			return nil, "", err
 		}
 	}
-	done, stopped, err := s.doneBetween(ctx, f, p, targets, low, high)
-	if err != nil {
-		return nil, "", err
+	for _, state := range []hub.DeliveryState{hub.Failed, hub.Cancelled, hub.Superseded, hub.Expired} {
+		if !f.takes(state) {
+			continue
+		}
+		some, err := s.otherBetween(ctx, f, p, state, low, high)
+		if err != nil {
+			return nil, "", err
+		}
+		rows = append(rows, some...)
 	}
-	rows = append(rows, done...)
+	stopped := int64(0)
+	if f.takes(hub.Delivered) {
+		var done []DeliveryRow
+		if done, stopped, err = s.deliveredBetween(ctx, f, p, targets, low, high); err != nil {
+			return nil, "", err
+		}
+		rows = append(rows, done...)
+	}
 	inOrder(rows, p)
 	next := ""
 	if stopped != 0 {
@@ -93,49 +106,61 @@ func (p Page) direction() string {
 	return ` ORDER BY seq DESC`
 }
 
-// openBetween reads a page of each target: each is one step down its tree, while one look over all would read
-// everything that waits.
-func (s *Store) openBetween(ctx context.Context, p Page, targets []int64, low, high int64) ([]DeliveryRow, error) {
-	var rows []DeliveryRow
-	text := openColumns + ` WHERE target_no = $1 AND seq BETWEEN $2 AND $3` + p.direction() + ` LIMIT $4`
-	for _, no := range targets {
-		found, err := often(ctx, s, "deliveries", scanPending, text, no, low, high, p.limit()+1)
-		if err != nil {
-			return nil, err
-		}
-		if rows = append(rows, found...); len(rows) > 20*p.limit() {
-			inOrder(rows, p)
-			rows = rows[:p.limit()+1]
-		}
+// openBetween lists what is owed.
+func (s *Store) openBetween(ctx context.Context, f DeliveryFilter, p Page, low, high int64) ([]DeliveryRow, error) {
+	var a args
+	heads, err := s.heads(ctx, f, p, `SELECT `+p.end()+`(d.seq) FROM delivery d WHERE d.target_no = t.no AND d.seq BETWEEN `+a.add(low)+` AND `+a.add(high), a)
+	if err != nil {
+		return nil, err
 	}
-	return rows, nil
+	text := openColumns + ` WHERE target_no = $1 AND seq BETWEEN $2 AND $3` + p.direction() + ` LIMIT $4`
+	return merge(p, heads, low, high, func(target, low, high int64, n int) ([]DeliveryRow, error) {
+		return often(ctx, s, "deliveries", scanPending, text, target, low, high, n)
+	})
 }
 
-// mostBlocks bounds how many blocks one list looks into.
-const mostBlocks = 60
-
-// doneBetween reads finished deliveries block by block, only those blocks that hold some of the wanted. stopped is
-// the number at which it gave up looking, 0 when it saw all it needed.
-func (s *Store) doneBetween(ctx context.Context, f DeliveryFilter, p Page, targets []int64, low, high int64) (rows []DeliveryRow, stopped int64, err error) {
-	states := []hub.DeliveryState{hub.Delivered, hub.Failed, hub.Cancelled, hub.Superseded, hub.Expired}
-	states = slices.DeleteFunc(states, func(st hub.DeliveryState) bool { return !f.takes(st) })
-	if len(states) == 0 {
-		return nil, 0, nil
+// otherBetween lists what ended in a state other than delivered, by the index that only these have.
+func (s *Store) otherBetween(ctx context.Context, f DeliveryFilter, p Page, state hub.DeliveryState, low, high int64) ([]DeliveryRow, error) {
+	indexed := ``
+	if !s.pg { // which takes the primary key unless it is told
+		indexed = ` INDEXED BY delivery_done_other`
 	}
+	var a args
+	heads, err := s.heads(ctx, f, p, `SELECT `+p.end()+`(d.seq) FROM delivery_done d`+indexed+` WHERE d.target_no = t.no AND d.state = `+a.add(string(state))+
+		` AND d.state <> 'delivered' AND d.seq BETWEEN `+a.add(low)+` AND `+a.add(high), a)
+	if err != nil {
+		return nil, err
+	}
+	text := doneColumns + indexed + ` WHERE target_no = $1 AND state = $2 AND state <> 'delivered' AND seq BETWEEN $3 AND $4` + p.direction() + ` LIMIT $5`
+	return merge(p, heads, low, high, func(target, low, high int64, n int) ([]DeliveryRow, error) {
+		return often(ctx, s, "deliveries", scanDone, text, target, string(state), low, high, n)
+	})
+}
+
+// mostBlocks bounds how many blocks one list looks into: on SQLite a block is 4,096 rows, on PostgreSQL 16 commits.
+func (s *Store) mostBlocks() int {
+	if s.pg {
+		return 40
+	}
+	return 8
+}
+
+// deliveredBetween reads what was delivered block by block, only those blocks that hold some of the wanted. stopped is
+// the number at which it gave up looking, 0 when it saw all it needed.
+func (s *Store) deliveredBetween(ctx context.Context, f DeliveryFilter, p Page, targets []int64, low, high int64) (rows []DeliveryRow, stopped int64, err error) {
 	bits := s.blockBits()
-	for range mostBlocks {
+	for range s.mostBlocks() {
 		if low > high || len(rows) > p.limit() {
 			return rows, 0, nil
 		}
-		block, found, err := s.nextBlock(ctx, p, targets, states, low>>bits, high>>bits)
+		block, found, err := s.nextBlock(ctx, f, p, low>>bits, high>>bits)
 		if err != nil || !found {
 			return rows, 0, err
 		}
 		from, to := max(low, block<<bits), min(high, (block+1)<<bits-1)
 		var a args
 		text := doneColumns + ` WHERE seq BETWEEN ` + a.add(from) + ` AND ` + a.add(to) +
-			` AND target_no IN (` + list(&a, targets) + `) AND state IN (` + list(&a, texts(states)) + `)` + p.direction() +
-			` LIMIT ` + a.add(p.limit()+1-len(rows))
+			` AND target_no IN (` + list(&a, targets) + `) AND state = 'delivered'` + p.direction() + ` LIMIT ` + a.add(p.limit()+1-len(rows))
 		some, err := collect(ctx, s.db, "deliveries", scanDone, text, a...)
 		if err != nil {
 			return nil, 0, err
@@ -150,34 +175,20 @@ func (s *Store) doneBetween(ctx context.Context, f DeliveryFilter, p Page, targe
 	return rows, stopped, nil
 }
 
-func texts[T ~string](values []T) []string {
-	out := make([]string, len(values))
-	for i, v := range values {
-		out[i] = string(v)
+// nextBlock is the first block of the range, in the page's direction, that holds something delivered to the targets.
+func (s *Store) nextBlock(ctx context.Context, f DeliveryFilter, p Page, low, high int64) (int64, bool, error) {
+	var a args
+	text := `
+		SELECT ` + p.end() + `((
+			SELECT ` + p.end() + `(b.block)
+			FROM done_block b
+			WHERE b.target_no = t.no AND b.state = 'delivered' AND b.block BETWEEN ` + a.add(low) + ` AND ` + a.add(high) + `))
+		FROM target t` + f.ofTargets(&a)
+	var block sql.NullInt64
+	if err := s.db.QueryRowContext(ctx, text, a...).Scan(&block); err != nil {
+		return 0, false, fmt.Errorf("read blocks: %w", err)
 	}
-	return out
-}
-
-// nextBlock is the first block of the range, in the page's direction, that holds something of the wanted.
-func (s *Store) nextBlock(ctx context.Context, p Page, targets []int64, states []hub.DeliveryState, low, high int64) (int64, bool, error) {
-	best, found := int64(0), false
-	order := ` ORDER BY block DESC LIMIT 1`
-	if p.Ascending {
-		order = ` ORDER BY block LIMIT 1`
-	}
-	for _, no := range targets {
-		for _, state := range states {
-			blocks, err := often(ctx, s, "blocks", scanInt,
-				`SELECT block FROM done_block WHERE target_no = $1 AND state = $2 AND block BETWEEN $3 AND $4`+order, no, string(state), low, high)
-			if err != nil {
-				return 0, false, err
-			}
-			if len(blocks) > 0 && (!found || p.Ascending && blocks[0] < best || !p.Ascending && blocks[0] > best) {
-				best, found = blocks[0], true
-			}
-		}
-	}
-	return best, found, nil
+	return block.Int64, block.Valid, nil
 }
 
 // deliveriesOfEvents lists those of one event, or of the events that bear a key.
@@ -302,9 +313,16 @@ func (s *Store) seqAt(ctx context.Context, t time.Time) (int64, error) {
 func (s *Store) LastSuccess(ctx context.Context, target int64) (time.Time, error) {
 	ctx, cancel := s.read(ctx)
 	defer cancel()
-	block, found, err := s.nextBlock(ctx, Page{}, []int64{target}, []hub.DeliveryState{hub.Delivered}, 0, 1<<62)
-	if err != nil || !found {
-		return time.Time{}, err
+	const newest = `
+		SELECT max(block)
+		FROM done_block
+		WHERE target_no = $1 AND state = 'delivered'`
+	var block sql.NullInt64
+	if err := s.db.QueryRowContext(ctx, newest, target).Scan(&block); err != nil {
+		return time.Time{}, fmt.Errorf("read the last success: %w", err)
+	}
+	if !block.Valid {
+		return time.Time{}, nil
 	}
 	bits := s.blockBits()
 	const last = `
@@ -312,7 +330,7 @@ func (s *Store) LastSuccess(ctx context.Context, target int64) (time.Time, error
 		FROM delivery_done
 		WHERE seq BETWEEN $1 AND $2 AND target_no = $3 AND state = 'delivered'`
 	var at sql.NullInt64
-	if err := s.db.QueryRowContext(ctx, last, block<<bits, (block+1)<<bits-1, target).Scan(&at); err != nil {
+	if err := s.db.QueryRowContext(ctx, last, block.Int64<<bits, (block.Int64+1)<<bits-1, target).Scan(&at); err != nil {
 		return time.Time{}, fmt.Errorf("read the last success: %w", err)
 	}
 	return fromMillis(at.Int64), nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,12 +157,12 @@ type EventFilter struct {
 	Query  string // an id, or the beginning of a key or another reference
 }
 
-// A list looks at so many rows at a time, and then gives what it has with a cursor, so that a rare filter costs
-// neither minutes nor an error.
+// A list looks at so many of the newest rows at a time, and then gives what it has with a cursor, so that a rare filter
+// costs neither minutes nor an error. Older ones are read by spans.
 const (
 	firstLook   = 500
-	longestLook = 20_000
-	totalLook   = 60_000
+	longestLook = 4_000
+	totalLook   = 12_000
 )
 
 // Events lists a tenant's events, with their data. A page may be shorter than asked for and still have a next one.
@@ -178,41 +179,24 @@ func (s *Store) Events(ctx context.Context, f EventFilter, p Page) ([]*hub.Event
 	if f.Key != "" || f.Query != "" {
 		return s.referredEvents(ctx, f, p, low, high)
 	}
-	var found []*eventRow
-	looked, look := 0, firstLook
-	for low <= high {
-		edge, more, err := s.edge(ctx, p, low, high, look)
-		if err != nil {
+	top, err := s.summed(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	look := &eventLook{s: s, f: f, p: p, low: low, high: high}
+	parts := []func(context.Context, int64) error{look.unsummed, look.inSpans}
+	if p.Ascending {
+		slices.Reverse(parts)
+	}
+	for _, part := range parts {
+		if err := part(ctx, top); err != nil {
 			return nil, "", err
 		}
-		from, to := edge, high
-		if p.Ascending {
-			from, to = low, edge
-		}
-		rows, err := s.eventsBetween(ctx, f, p, from, to, p.limit()+1-len(found))
-		if err != nil {
-			return nil, "", err
-		}
-		found = append(found, rows...)
-		looked += look
-		if len(found) > p.limit() {
-			found = found[:p.limit()]
-			return plainEvents(found), cursor(found[len(found)-1].no), nil
-		}
-		if !more {
+		if look.full() || look.stopped != 0 {
 			break
 		}
-		if looked >= totalLook {
-			return plainEvents(found), cursor(edge), nil
-		}
-		if p.Ascending {
-			low = edge + 1
-		} else {
-			high = edge - 1
-		}
-		look = longestLook
 	}
-	return plainEvents(found), "", nil
+	return look.page()
 }
 
 // edge is the number of the row that is n rows into the range; more tells that the range goes on behind it.
@@ -309,7 +293,7 @@ func (s *Store) referredEvents(ctx context.Context, f EventFilter, p Page, low, 
 }
 
 // Numbers follow the moment an id was made; it was accepted up to this much later.
-const acceptLag = int64(time.Minute/time.Millisecond) << 12
+const acceptLag = int64(10*time.Second/time.Millisecond) << 12
 
 // eventBounds are the numbers between which the events of a span of time lie; the exact times are for the filter.
 func (s *Store) eventBounds(ctx context.Context, since, until time.Time) (low, high int64, err error) {

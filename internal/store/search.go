@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"hacek/internal/hub"
@@ -11,8 +13,8 @@ import (
 // mostReferred bounds how many events one value leads to.
 const mostReferred = 400
 
-// Buckets are found by jumping from one to the one before it. The aggregate keeps the walk from stopping early.
-const referredEvents = `
+// Buckets are found by jumping from one to the one before it; those that hold nothing of the value are left out.
+const referringBuckets = `
 	WITH RECURSIVE b(bucket) AS (
 		SELECT (SELECT max(bucket) FROM ref)
 		UNION ALL
@@ -20,22 +22,52 @@ const referredEvents = `
 		FROM b
 		WHERE b.bucket IS NOT NULL
 	)
-	SELECT r.event_id
+	SELECT b.bucket
 	FROM b
-	JOIN ref r ON r.bucket = b.bucket AND r.tenant_no = $1`
+	WHERE b.bucket IS NOT NULL AND EXISTS (
+		SELECT 1 FROM ref r WHERE r.bucket = b.bucket AND r.tenant_no = $1 AND r.value >= $2 AND r.value < $3)
+	ORDER BY b.bucket DESC`
+
+// referringEvents takes the newest events of one value, which stand in order.
+const referringEvents = `
+	SELECT event_id
+	FROM ref
+	WHERE bucket = $1 AND tenant_no = $2 AND value >= $3 AND value < $4
+	ORDER BY value DESC, event_id DESC
+	LIMIT $5`
+
+// beginsLook is how many references of one bucket a beginning leads to: the last in the order of values, since
+// numbers rise. All of them may be everything there is.
+const beginsLook = 2_000
 
 func scanID(row rower) (id hub.ID, err error) {
 	err = row.Scan(&id)
 	return id, err
 }
 
-// referred lists the newest events that a value leads to, or a beginning of one.
+// referred lists the newest events that a value leads to, or a beginning of one, newest first.
 func (s *Store) referred(ctx context.Context, tenant int64, value string, whole bool, limit int) ([]hub.ID, error) {
+	end, look := behind(value), max(beginsLook, limit)
 	if whole {
-		return often(ctx, s, "references", scanID, referredEvents+` AND r.value = $2 ORDER BY r.event_id DESC LIMIT $3`, tenant, value, limit)
+		end, look = value+"\x01", limit // NUL is not stored, so nothing lies between
 	}
-	return often(ctx, s, "references", scanID, referredEvents+` AND r.value >= $2 AND r.value < $3 ORDER BY r.event_id DESC LIMIT $4`,
-		tenant, value, behind(value), limit)
+	buckets, err := often(ctx, s, "references", scanInt, referringBuckets, tenant, value, end)
+	if err != nil {
+		return nil, err
+	}
+	var ids []hub.ID
+	for _, bucket := range buckets {
+		some, err := often(ctx, s, "references", scanID, referringEvents, bucket, tenant, value, end, look)
+		if err != nil {
+			return nil, err
+		}
+		if ids = append(ids, some...); len(ids) >= limit {
+			break // buckets are spans of time: the ones before are older
+		}
+	}
+	slices.SortFunc(ids, func(a, b hub.ID) int { return bytes.Compare(b[:], a[:]) })
+	ids = slices.Compact(ids)
+	return ids[:min(limit, len(ids))], nil
 }
 
 // behind is the first text after all those that begin with prefix, in the order of bytes.

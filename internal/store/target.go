@@ -315,6 +315,10 @@ func (s *Store) TargetsAt(ctx context.Context, tenant, rev int64) ([]TargetAt, e
 		WHERE tenant_no = $1 AND object = $2 AND no <= $3 AND after IS NOT NULL
 		ORDER BY no DESC
 		LIMIT 1`
+	changed, err := s.changedSince(ctx, tenant, rev, rows)
+	if err != nil {
+		return nil, err
+	}
 	var out []TargetAt
 	for i := range rows {
 		now := rows[i].Target
@@ -322,6 +326,10 @@ func (s *Store) TargetsAt(ctx context.Context, tenant, rev int64) ([]TargetAt, e
 			continue
 		}
 		t := TargetAt{Target: now, Now: now, Later: rows[i].createdRev > rev}
+		if !changed[now.ID.Text(now.Prefix())] {
+			out = append(out, t)
+			continue
+		}
 		var text string
 		err := s.db.QueryRowContext(ctx, past, tenant, now.ID.Text(now.Prefix()), max(rev, rows[i].createdRev)).Scan(&text)
 		switch {

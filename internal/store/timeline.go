@@ -27,6 +27,30 @@ func (s *Store) EventsOf(ctx context.Context, tenant int64, value string, limit 
 	return plainEvents(rows), nil
 }
 
+// changedSince tells which targets have a later revision than rev. Most have none: what they were then is what they are.
+func (s *Store) changedSince(ctx context.Context, tenant, rev int64, rows []targetRow) (map[string]bool, error) {
+	changed := map[string]bool{}
+	for part := range slices.Chunk(rows, 500) {
+		objects := make([]string, len(part))
+		for i := range part {
+			objects[i] = part[i].ID.Text(part[i].Prefix())
+		}
+		var a args
+		text := `
+			SELECT DISTINCT object
+			FROM revision
+			WHERE tenant_no = ` + a.add(tenant) + ` AND no > ` + a.add(rev) + ` AND object IN (` + list(&a, objects) + `)`
+		some, err := collect(ctx, s.db, "revisions", scanText, text, a...)
+		if err != nil {
+			return nil, err
+		}
+		for _, object := range some {
+			changed[object] = true
+		}
+	}
+	return changed, nil
+}
+
 // A request is looked for near the moment its event was accepted: a body may have taken its time to come in.
 const (
 	requestBefore = 2 * time.Minute

@@ -48,9 +48,10 @@ func run() error {
 	connections := flag.String("connections", "128,32", "publishing connections")
 	flag.StringVar(&b.only, "only", "", "only the kinds of run whose name contains this `word`")
 	flag.BoolVar(&b.quick, "quick", false, "one run of 3 s each: shows that it works, not how fast it is")
-	mode := flag.String("mode", "throughput", "throughput, backlog, isolation or receiving")
+	mode := flag.String("mode", "throughput", "throughput, backlog, isolation, receiving or console")
 	flag.IntVar(&b.waiting, "waiting", 0, "deliveries waiting in -mode backlog (1,000,000) and at the dead endpoint in -mode isolation (100,000)")
 	flag.IntVar(&b.endpoints, "endpoints", 1000, "endpoints in -mode backlog")
+	flag.IntVar(&b.events, "events", consoleEvents, "events stored before -mode console begins")
 	flag.Parse()
 
 	b.seconds, b.warmup = duration(*seconds), duration(*warmup)
@@ -69,9 +70,10 @@ func run() error {
 		"backlog":    b.backlog,
 		"isolation":  b.isolation,
 		"receiving":  b.incoming,
+		"console":    b.console,
 	}[*mode]
 	if !known {
-		return fmt.Errorf("-mode %s: want throughput, backlog, isolation or receiving", *mode)
+		return fmt.Errorf("-mode %s: want throughput, backlog, isolation, receiving or console", *mode)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -88,11 +90,11 @@ func duration(seconds float64) time.Duration { return time.Duration(seconds * fl
 
 // bench is what the command line asks for.
 type bench struct {
-	binary, postgres, dir, only string
-	runs, waiting, endpoints    int
-	seconds, warmup             time.Duration
-	connections                 []int
-	quick                       bool
+	binary, postgres, dir, only      string
+	runs, waiting, endpoints, events int
+	seconds, warmup                  time.Duration
+	connections                      []int
+	quick                            bool
 }
 
 // prepare refuses what would make the figures meaningless, and prints what they depend on.
