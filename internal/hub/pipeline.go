@@ -49,7 +49,7 @@ type Step struct {
 	Request *Request `json:"request,omitempty"` // fetch, request, confirm
 	Auth    *Auth    `json:"auth,omitempty"`
 	Success *Success `json:"success,omitempty"`
-	Limits  *Limits  `json:"limits,omitempty"` // of this step, over all runs of the pipeline
+	Limits  *Limits  `json:"limits,omitempty"` // over all runs; shared with every step that calls the same host as the same caller
 	Again   *Again   `json:"again,omitempty"`  // fetch
 
 	Fields map[string]string `json:"fields,omitempty"` // map: field -> template

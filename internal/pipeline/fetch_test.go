@@ -363,6 +363,7 @@ func TestM9_FetchLimits(t *testing.T) {
 // A place that is free goes to who waits longest; who gives up waiting takes none with him.
 func TestM9_GateHandsOnItsPlaces(t *testing.T) {
 	g := &gate{}
+	g.join(member{"orders", 1}, limits{concurrency: 2})
 	waiting := func(n int) {
 		t.Helper()
 		deadline := time.Now().Add(5 * time.Second)
@@ -382,16 +383,16 @@ func TestM9_GateHandsOnItsPlaces(t *testing.T) {
 	var leave [2]func()
 	for i := range leave {
 		var err error
-		if leave[i], err = g.enter(t.Context(), 2); err != nil {
+		if leave[i], err = g.enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	gaveUp, entered := make(chan error), make(chan func())
-	go func() { _, err := g.enter(ctx, 2); gaveUp <- err }()
+	go func() { _, err := g.enter(ctx); gaveUp <- err }()
 	waiting(1)
 	go func() {
-		leave, err := g.enter(t.Context(), 2)
+		leave, err := g.enter(t.Context())
 		if err != nil {
 			t.Error(err)
 		}

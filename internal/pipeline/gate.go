@@ -9,77 +9,143 @@ import (
 	"hacek/internal/hub"
 )
 
-// gateKey names a step of a pipeline, whatever version of its settings: a change must not let twice as many in.
-type gateKey struct {
-	tenant   int64
-	pipeline string
-	step     int
-}
-
-// gate holds a step's calls to its limits, over all runs of the pipeline.
+// gate holds calls to the limits of every step that passes it: where steps differ, the strictest holds for all of them.
 type gate struct {
 	mu      sync.Mutex
+	members map[member]limits
+	limit   int // at once; 0 is no limit
 	running int
 	queue   []chan struct{}
-	rate    hub.Rate    // by which starts were planned
+	rates   []hub.Rate  // by which starts were planned
 	starts  []time.Time // planned ones too, in order
 }
 
-func (r *Runner) gate(k gateKey) *gate {
+// limits are what a step asked for when it passed last.
+type limits struct {
+	concurrency int
+	rate        hub.Rate
+	at          time.Time
+}
+
+// limitsLast is how long the limits of a step hold that passes no more: perhaps it was changed, or is gone. Those of a rare
+// rate hold for its period.
+const limitsLast = 10 * time.Minute
+
+func (l *limits) hold(now time.Time) bool { return now.Sub(l.at) < max(limitsLast, l.rate.Per) }
+
+// gate finds a gate, made when it is not there, and tells it of the limits of a step that is about to pass.
+func (r *Runner) gate(k gateKey, m member, l limits) *gate {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.gates == nil {
-		r.gates = map[gateKey]*gate{}
-	}
 	g := r.gates[k]
 	if g == nil {
+		for old, g := range r.gates {
+			if g.idle(l.at) {
+				delete(r.gates, old)
+			}
+		}
+		if r.gates == nil {
+			r.gates = map[gateKey]*gate{}
+		}
 		g = &gate{}
 		r.gates[k] = g
 	}
+	g.join(m, l)
 	return g
 }
 
-// plan gives the caller its turn under the rate: now, or later. The turn is the caller's for good.
-func (g *gate) plan(rate hub.Rate, now time.Time) time.Time {
-	if rate.IsZero() {
-		return now
-	}
+// idle tells whether nobody has anything to do with a gate any more.
+func (g *gate) idle(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.rate != rate { // turns that another rate had planned hold nobody up
-		g.rate = rate
-		planned := slices.IndexFunc(g.starts, func(at time.Time) bool { return at.After(now) })
-		if planned >= 0 {
+	for _, l := range g.members {
+		if l.hold(now) {
+			return false
+		}
+	}
+	return g.running == 0
+}
+
+// join sets the limits of one step and finds out what holds for all.
+func (g *gate) join(m member, l limits) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.members == nil {
+		g.members = map[member]limits{}
+	}
+	g.members[m] = l
+	g.limit = 0
+	var rates []hub.Rate
+	for m, its := range g.members {
+		if !its.hold(l.at) {
+			delete(g.members, m)
+			continue
+		}
+		if its.concurrency > 0 && (g.limit == 0 || its.concurrency < g.limit) {
+			g.limit = its.concurrency
+		}
+		if !its.rate.IsZero() && !slices.Contains(rates, its.rate) {
+			rates = append(rates, its.rate)
+		}
+	}
+	slices.SortFunc(rates, func(a, b hub.Rate) int {
+		if a.Per != b.Per {
+			return int(a.Per - b.Per)
+		}
+		return a.Count - b.Count
+	})
+	if !slices.Equal(rates, g.rates) { // turns that other rates had planned hold nobody up
+		g.rates = rates
+		if planned := slices.IndexFunc(g.starts, func(at time.Time) bool { return at.After(l.at) }); planned >= 0 {
 			g.starts = g.starts[:planned]
 		}
 	}
-	// Only the last Count starts, and those of this window, can still hold anybody up.
+	g.admit()
+}
+
+// plan gives the caller its turn under the rates: now, or later, and then by which rate. The turn is the caller's for good.
+func (g *gate) plan(now time.Time) (turn time.Time, by hub.Rate) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	turn = now
+	if len(g.rates) == 0 {
+		g.starts = nil
+		return turn, by
+	}
+	// Only starts of the longest window, and the last of the largest count, can still hold anybody up.
+	var most int
+	var longest time.Duration
+	for _, r := range g.rates {
+		most, longest = max(most, r.Count), max(longest, r.Per)
+	}
 	old := 0
-	for old < len(g.starts)-rate.Count && g.starts[old].Before(now.Add(-rate.Per)) {
+	for old < len(g.starts)-most && g.starts[old].Before(now.Add(-longest)) {
 		old++
 	}
 	g.starts = slices.Delete(g.starts, 0, old)
-	turn := now
-	if n := len(g.starts); n >= rate.Count {
-		if free := g.starts[n-rate.Count].Add(rate.Per); free.After(turn) {
-			turn = free
+	for _, r := range g.rates {
+		if n := len(g.starts); n >= r.Count {
+			if free := g.starts[n-r.Count].Add(r.Per); free.After(turn) {
+				turn, by = free, r
+			}
 		}
 	}
 	g.starts = append(g.starts, turn)
-	return turn
+	return turn, by
 }
 
-// enter waits until fewer than limit are inside; 0 is no limit. Leave must be called.
-func (g *gate) enter(ctx context.Context, limit int) (leave func(), err error) {
-	g.mu.Lock()
-	if limit == 0 || g.running < limit {
-		g.running++
-		g.mu.Unlock()
-		return g.leave, nil
-	}
+// enter waits until fewer than the limit are inside. Leave must be called.
+func (g *gate) enter(ctx context.Context) (leave func(), err error) {
 	turn := make(chan struct{})
+	g.mu.Lock()
 	g.queue = append(g.queue, turn)
+	g.admit()
 	g.mu.Unlock()
+	select {
+	case <-turn: // also when the run is stopped at the same moment: the call itself sees that
+		return g.leave, nil
+	default:
+	}
 	select {
 	case <-turn:
 		return g.leave, nil
@@ -96,34 +162,46 @@ func (g *gate) enter(ctx context.Context, limit int) (leave func(), err error) {
 	return nil, ctx.Err()
 }
 
-// leave hands the place to the next in the queue.
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.queue) > 0 {
+	g.running--
+	g.admit()
+}
+
+// admit lets in whom there is a place for, in the order they came. The lock is held.
+func (g *gate) admit() {
+	for len(g.queue) > 0 && (g.limit == 0 || g.running < g.limit) {
+		g.running++
 		close(g.queue[0])
 		g.queue = slices.Delete(g.queue, 0, 1)
-		return
 	}
-	g.running--
 }
 
 // pass waits for a step's turn. When it is further away than a run should wait for, the run is to come back: wait
 // says when, and n holds the turn.
 func (w *work) pass(ctx context.Context, s *step, n note) (leave func(), out outcome, err error) {
-	l := s.settings.Limits
-	if l == nil || w.dry {
+	key, limited := w.compiled.gateOf(s)
+	if !limited || w.dry {
 		return func() {}, outcome{}, nil
 	}
-	g := w.Runner.gate(gateKey{w.compiled.tenant, w.compiled.name, s.n})
 	now := w.now()
-	turn := time.UnixMilli(n.Until)
+	its := limits{at: now}
+	if l := s.settings.Limits; l != nil {
+		its.concurrency, its.rate = l.Concurrency, l.Rate
+	}
+	g := w.Runner.gate(key, member{w.compiled.name, s.n}, its)
+	turn, by := time.UnixMilli(n.Until), its.rate
 	if n.Until == 0 {
-		turn = g.plan(l.Rate, now)
+		turn, by = g.plan(now)
 	}
 	if wait := turn.Sub(now); wait > longestStay {
 		n.Until = turn.UnixMilli() + 1
-		return nil, outcome{wait: wait + time.Millisecond, why: "its rate of " + l.Rate.String() + " is used up for now", note: n}, nil
+		why := "the rate of these calls is used up for now"
+		if !by.IsZero() {
+			why += ": " + by.String()
+		}
+		return nil, outcome{wait: wait + time.Millisecond, why: why, note: n}, nil
 	} else if wait > 0 {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
@@ -133,7 +211,7 @@ func (w *work) pass(ctx context.Context, s *step, n note) (leave func(), out out
 			return nil, outcome{}, ctx.Err()
 		}
 	}
-	leave, err = g.enter(ctx, l.Concurrency)
+	leave, err = g.enter(ctx)
 	return leave, outcome{}, err
 }
 

@@ -62,7 +62,7 @@ func failing(ctx context.Context, h *client.Client, target, key, step, words str
 		for _, d := range list {
 			for _, a := range d.Attempts {
 				last = a.Result + " " + a.Error
-				if a.Result != "waiting" && strings.Contains(a.Error, "("+step+")") && strings.Contains(a.Error, words) {
+				if a.Result != "waiting" && fails(a.Error, step) && strings.Contains(a.Error, words) {
 					return d, a.Error, nil
 				}
 			}
@@ -76,4 +76,9 @@ func failing(ctx context.Context, h *client.Client, target, key, step, words str
 			return delivery{}, "", fmt.Errorf("no delivery of %s failed at its %s; the last says: %s", key, step, last)
 		}
 	}
+}
+
+// fails tells whether an error names a step of that type, which may also have a name for people.
+func fails(text, step string) bool {
+	return strings.Contains(text, "("+step+")") || strings.Contains(text, "("+step+", ")
 }

@@ -19,8 +19,7 @@ import (
 	"hacek/internal/hub"
 )
 
-// ERP is the pretend ERP's database: tables for orders, lines, customers and stock, empty at the start. The tour makes it,
-// looks into it past the hub, and pulls its plug.
+// ERP is the pretend ERP's database, empty at the start. The tour makes it, looks into it past the hub, and pulls its plug.
 type ERP struct {
 	Driver string // as a connection of the hub names it
 	DSN    string // as a connection of the hub takes it
@@ -50,12 +49,18 @@ func OpenERP(ctx context.Context, driver, place string) (e *ERP, err error) {
 		return nil, fmt.Errorf("make the pretend ERP's database: %w", err)
 	}
 	for _, t := range erpTables() {
-		if _, err := e.db.ExecContext(ctx, t.definition(driver)); err != nil {
+		if err := e.run(ctx, t.definition(driver)); err != nil {
 			e.Close()
 			return nil, fmt.Errorf("make the pretend ERP's table %s: %w", t.name, err)
 		}
 	}
 	return e, nil
+}
+
+// run does what whoever looks after the ERP's database does there.
+func (e *ERP) run(ctx context.Context, statement string) error {
+	_, err := e.db.ExecContext(ctx, statement)
+	return err
 }
 
 func fileERP(folder string) (*ERP, error) {

@@ -52,11 +52,15 @@ func (e *ERP) rows(ctx context.Context, t erpTable) (map[string]row, error) {
 	return all, found.Err()
 }
 
+func tableNamed(name string) erpTable {
+	all := slices.Concat(shopTables(), erpTables())
+	return all[slices.IndexFunc(all, func(t erpTable) bool { return t.name == name })]
+}
+
 // compare holds every column of a table against what should be there. It answers how many columns were compared; the
 // error names the first differences.
 func (e *ERP) compare(ctx context.Context, table string, want []row) (columns int, err error) {
-	tables := erpTables()
-	t := tables[slices.IndexFunc(tables, func(t erpTable) bool { return t.name == table })]
+	t := tableNamed(table)
 	got, err := e.rows(ctx, t)
 	if err != nil {
 		return 0, err

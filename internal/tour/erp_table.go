@@ -29,19 +29,30 @@ type erpTable struct {
 
 type erpColumn struct{ name, kind string }
 
-// erpTables are all there are.
+// shopTables are those that the ready pipelines of the shop write; the statements that come with them make them.
+func shopTables() []erpTable {
+	return []erpTable{
+		{"orders", 1, []erpColumn{{"number", ofName}, {"external_code", ofName}, {"status", ofName}, {"paid", ofTruth}, {"currency", ofName},
+			{"total_with_vat", ofMoney}, {"total_without_vat", ofMoney}, {"customer_guid", ofName}, {"customer_name", ofText}, {"company", ofText},
+			{"company_id", ofName}, {"vat_id", ofName}, {"email", ofText}, {"phone", ofName}, {"street", ofText}, {"house_number", ofName},
+			{"city", ofText}, {"zip", ofName}, {"country", ofName}, {"shipping", ofText}, {"payment", ofText}, {"remark", ofText},
+			{"created_at", ofMoment}, {"changed_at", ofMoment}}},
+		{"order_lines", 2, []erpColumn{{"order_number", ofName}, {"item_id", ofNumber}, {"kind", ofName}, {"sku", ofName}, {"name", ofText},
+			{"variant", ofText}, {"quantity", ofQuantity}, {"unit", ofName}, {"price_with_vat", ofMoney}, {"price_without_vat", ofMoney},
+			{"vat_rate", ofMoney}}},
+		{statesTable, 1, []erpColumn{{"number", ofName}, {"status", ofName}, {"paid", ofTruth}, {"changed_at", ofMoment}}},
+		{"customers", 1, []erpColumn{{"guid", ofName}, {"name", ofText}, {"company", ofText}, {"company_id", ofName}, {"vat_id", ofName},
+			{"email", ofText}, {"phone", ofName}, {"street", ofText}, {"house_number", ofName}, {"city", ofText}, {"zip", ofName},
+			{"country", ofName}, {"customer_group", ofText}, {"changed_at", ofMoment}}},
+		{"stocks", 1, []erpColumn{{"id", ofName}, {"variants", ofNumber}}},
+		{"stock_levels", 2, []erpColumn{{"stock_id", ofName}, {"sku", ofName}, {"level", ofQuantity}, {"claimed", ofQuantity},
+			{"changed_at", ofMoment}}},
+	}
+}
+
+// erpTables are those that the ERP has from the start.
 func erpTables() []erpTable {
 	return []erpTable{
-		{"orders", 1, []erpColumn{{"number", ofName}, {"external_code", ofNumber}, {"customer_name", ofText}, {"customer_email", ofText},
-			{"city", ofText}, {"status", ofName}, {"currency", ofName}, {"total_with_vat", ofMoney}, {"paid", ofTruth}, {"remark", ofText},
-			{"changed_at", ofMoment}}},
-		{"order_lines", 2, []erpColumn{{"order_number", ofName}, {"item_id", ofNumber}, {"sku", ofName}, {"name", ofText},
-			{"quantity", ofQuantity}, {"unit", ofName}, {"price_with_vat", ofMoney}, {"vat_rate", ofMoney}}},
-		{"customers", 1, []erpColumn{{"guid", ofName}, {"name", ofText}, {"email", ofText}, {"phone", ofName}, {"company_id", ofName},
-			{"changed_at", ofMoment}}},
-		{"stocks", 1, []erpColumn{{"id", ofName}, {"movements", ofNumber}}},
-		{"stock_movements", 2, []erpColumn{{"stock_id", ofName}, {"movement_id", ofNumber}, {"sku", ofName}, {"level", ofQuantity},
-			{"difference", ofQuantity}, {"changed_at", ofMoment}}},
 		{"payments", 1, []erpColumn{{"id", ofName}, {"amount", ofNumber}, {"currency", ofName}, {"email", ofText}, {"status", ofName},
 			{"paid_at", ofMoment}}},
 		{"refunds", 1, []erpColumn{{"charge_id", ofName}, {"payment_id", ofName}, {"refunded", ofNumber}, {"currency", ofName}, {"email", ofText}}},
@@ -109,7 +120,7 @@ func (c erpColumn) same(text string) string {
 			return "false"
 		}
 	case ofMoment:
-		for _, layout := range []string{time.RFC3339, shopTime} {
+		for _, layout := range []string{time.RFC3339, shopTime, time.DateTime} { // the last is in UTC, as the hub writes it
 			if at, err := time.Parse(layout, text); err == nil {
 				return at.UTC().Format(time.RFC3339)
 			}

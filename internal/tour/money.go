@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"reflect"
 	"time"
 
@@ -38,22 +37,19 @@ type Pipeline struct {
 const (
 	moneySource = "Tour Shoptet"
 	moneyERP    = "tour-erp"
-	moneyStates = "tour-states"
+	moneyStates = "shoptet-order-statuses" // as the ready pipelines have it
 )
 
 // SetUp tells the hub of everything, through its API as anybody would. What an earlier tour left makes room.
 func (m *Money) SetUp(ctx context.Context) error {
-	for _, old := range []string{"/v1/sources/" + url.PathEscape(moneySource), "/v1/pipelines/tour-orders", "/v1/pipelines/tour-imports",
-		"/v1/pipelines/tour-customers", "/v1/pipelines/tour-stock"} {
-		if err := forget(ctx, m.Hub, old); err != nil {
-			return err
-		}
+	if err := m.forgetAll(ctx); err != nil {
+		return err
+	}
+	if err := m.makeTables(ctx); err != nil {
+		return err
 	}
 	if err := connect(ctx, m.Hub, m.ERP); err != nil {
 		return err
-	}
-	if err := m.Hub.Do(ctx, "PUT", "/v1/tables/"+moneyStates, object{"name": moneyStates, "entries": knownStates()}, nil); err != nil {
-		return fmt.Errorf("set up the translation table: %w", err)
 	}
 	var source struct{ ID, Path string }
 	err := m.Hub.Do(ctx, "POST", "/v1/sources", object{"name": moneySource, "preset": "shoptet",
@@ -63,14 +59,14 @@ func (m *Money) SetUp(ctx context.Context) error {
 	}
 	m.source, m.Shop.Hook = source.ID, door(m.Hub, source.Path)
 	m.Pipelines = nil
-	for _, settings := range m.pipelines() {
-		var made Pipeline
-		if err := m.Hub.Do(ctx, "POST", "/v1/pipelines", settings, &made); err != nil {
-			return fmt.Errorf("set up the pipeline %s: %w", settings["name"], err)
+	for _, r := range m.ready() {
+		p, err := m.apply(ctx, r)
+		if err != nil {
+			return err
 		}
-		m.Pipelines = append(m.Pipelines, made)
+		m.Pipelines = append(m.Pipelines, p)
 	}
-	return nil
+	return m.teach(ctx, statusShipped, "shipped")
 }
 
 // door is where a source takes requests. Its url begins with the hub's public address, which for others is the right one;
@@ -97,9 +93,10 @@ func connect(ctx context.Context, h *client.Client, e *ERP) error {
 	return nil
 }
 
-// knownStates is the shop's word for each state, and the ERP's. The shop has one more.
+// knownStates is the shop's word for each state, and the ERP's. The ready pipelines bring those that every shop begins with;
+// shipped is this shop's own, and added when everything is set up. The shop has one more.
 func knownStates() map[string]string {
-	return map[string]string{statusNew.Name: "new", statusProcessed.Name: "processed", statusDone.Name: "done",
+	return map[string]string{statusNew.Name: "new", statusProcessed.Name: "processing", statusDone.Name: "done",
 		statusCancelled.Name: "cancelled", statusShipped.Name: "shipped"}
 }
 
@@ -107,8 +104,10 @@ func knownStates() map[string]string {
 const engraving = "engraving"
 
 // Teach adds the unknown word to the translation table.
-func (m *Money) Teach(ctx context.Context) error {
-	err := m.Hub.Do(ctx, "PATCH", "/v1/tables/"+moneyStates, object{"entries": object{statusEngraving.Name: engraving}}, nil)
+func (m *Money) Teach(ctx context.Context) error { return m.teach(ctx, statusEngraving, engraving) }
+
+func (m *Money) teach(ctx context.Context, theirs Status, ours string) error {
+	err := m.Hub.Do(ctx, "PATCH", "/v1/tables/"+moneyStates, object{"entries": object{theirs.Name: ours}}, nil)
 	if err != nil {
 		return fmt.Errorf("add a word to the translation table: %w", err)
 	}
@@ -169,12 +168,8 @@ func (m *Money) stuck(ctx context.Context) error {
 // compared; the error names what differs.
 func (m *Money) Compare(ctx context.Context) (values int, err error) {
 	wants := m.Shop.wanted()
-	for _, t := range erpTables() {
-		want, concerned := wants[t.name]
-		if !concerned {
-			continue
-		}
-		n, wrong := m.ERP.compare(ctx, t.name, want)
+	for _, t := range shopTables() {
+		n, wrong := m.ERP.compare(ctx, t.name, wants[t.name])
 		values, err = values+n, errors.Join(err, wrong)
 	}
 	latest, _ := m.Inbox.imported()

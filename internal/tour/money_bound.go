@@ -4,43 +4,70 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 )
 
-// Runs is how often the pipelines had to run, by name: one delivery is one run, however often it was tried.
-func (m *Money) Runs(ctx context.Context) (map[string]int, error) {
-	runs := map[string]int{}
-	for _, p := range m.Pipelines {
-		for cursor := ""; ; {
-			var page struct {
-				Data []struct {
-					State string `json:"state"`
-				} `json:"data"`
-				Next *string `json:"next_cursor"`
-			}
-			if err := m.Hub.Do(ctx, "GET", "/v1/deliveries?limit=250&target="+url.QueryEscape(p.ID)+cursor, nil, &page); err != nil {
-				return nil, fmt.Errorf("count the runs of %s: %w", p.Name, err)
-			}
-			for _, d := range page.Data {
-				if d.State != "delivered" {
-					return nil, fmt.Errorf("a delivery to %s is %s", p.Name, d.State)
-				}
-			}
-			runs[p.Name] += len(page.Data)
-			if page.Next == nil {
-				break
-			}
-			cursor = "&cursor=" + url.QueryEscape(*page.Next)
+// eachRun shows every delivery of a pipeline: one delivery is one run, however often it was tried.
+func (m *Money) eachRun(ctx context.Context, p Pipeline, filter string, show func(id, state string)) error {
+	for cursor := ""; ; {
+		var page struct {
+			Data []struct {
+				ID    string `json:"id"`
+				State string `json:"state"`
+			} `json:"data"`
+			Next *string `json:"next_cursor"`
 		}
+		if err := m.Hub.Do(ctx, "GET", "/v1/deliveries?limit=250&target="+url.QueryEscape(p.ID)+filter+cursor, nil, &page); err != nil {
+			return fmt.Errorf("list the runs of %s: %w", p.Name, err)
+		}
+		for _, d := range page.Data {
+			show(d.ID, d.State)
+		}
+		if page.Next == nil {
+			return nil
+		}
+		cursor = "&cursor=" + url.QueryEscape(*page.Next)
 	}
-	return runs, nil
 }
 
-// Kill is what had been done when the hub was killed.
-type Kill struct{ mails, posts int }
+// Runs is how often the pipelines had to run, by name.
+func (m *Money) Runs(ctx context.Context) (map[string]int, error) {
+	runs := map[string]int{}
+	var other error
+	for _, p := range m.Pipelines {
+		err := m.eachRun(ctx, p, "", func(_, state string) {
+			if state != "delivered" {
+				other = fmt.Errorf("a delivery to %s is %s", p.Name, state)
+			}
+			runs[p.Name]++
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return runs, other
+}
 
-// Killed notes a kill, before the hub is started again. mailbox is the one the hub sends to.
-func (m *Money) Killed(mailbox *Mailbox) Kill {
-	return Kill{mailbox.Count(), m.Inbox.Counts().Posts}
+// Done lists the deliveries to pipelines of orders that the hub says are done. What it has said stays true.
+func (m *Money) Done(ctx context.Context) (map[string]bool, error) {
+	done := map[string]bool{}
+	for _, p := range m.Pipelines[:ofOrders] {
+		if err := m.eachRun(ctx, p, "&state=delivered", func(id, _ string) { done[id] = true }); err != nil {
+			return nil, err
+		}
+	}
+	return done, nil
+}
+
+// Kill is what had been done when the hub was killed, and what it had said was done.
+type Kill struct {
+	mails, posts int
+	done         map[string]bool
+}
+
+// Killed notes a kill, before the hub is started again. mailbox is the one the hub sends to; done is what Done answered last.
+func (m *Money) Killed(mailbox *Mailbox, done map[string]bool) Kill {
+	return Kill{mailbox.Count(), m.Inbox.Counts().Posts, done}
 }
 
 // Effects is what the pipelines did outside that can be done twice.
@@ -51,13 +78,15 @@ type Effects struct {
 	Fetches int // records fetched beyond one for each run
 }
 
-// InFlight is how many runs of one pipeline may be under way at a moment, or done and not yet recorded: twice its
-// concurrency. A kill makes each of them begin anew from its last durable step, so each may fetch, post and mail once more.
+// InFlight is how many runs of one pipeline may be under way at a moment, or done and not yet recorded, with the hub's data
+// in a file: twice its concurrency. A kill makes each of them begin anew from its last durable step, so each may fetch, post
+// and mail once more.
 const InFlight = 2 * 8
 
-// Effects holds what was done twice against the kills. Each repetition needs a kill between the two, a kill excuses at
-// most as many as were in flight, and every run must have mailed.
-func (m *Money) Effects(ctx context.Context, mailbox *Mailbox, kills []Kill) (e Effects, err error) {
+// Effects holds what was done twice against the kills. Each repetition needs a kill between the two, before which the hub
+// had not said that the run was done; a kill excuses at most so many repetitions (0: any number, for a hub whose database may
+// take long to record what is done), and every run must have mailed.
+func (m *Money) Effects(ctx context.Context, mailbox *Mailbox, kills []Kill, most int) (e Effects, err error) {
 	runs, err := m.Runs(ctx)
 	if err != nil {
 		return e, err
@@ -76,11 +105,11 @@ func (m *Money) Effects(ctx context.Context, mailbox *Mailbox, kills []Kill) (e 
 	if err != nil {
 		return e, err
 	}
-	var atMail, atPost []int
+	var atMail, atPost []cut
 	for _, k := range kills {
-		atMail, atPost = append(atMail, k.mails), append(atPost, k.posts)
+		atMail, atPost = append(atMail, cut{k.mails, k.done}), append(atPost, cut{k.posts, k.done})
 	}
-	if e.Mails, err = twice(mails, atMail); err != nil {
+	if e.Mails, err = twice(mails, atMail, most); err != nil {
 		return e, fmt.Errorf("mails: %w", err)
 	}
 	if different, orders := len(mails)-e.Mails, runs[m.Pipelines[0].Name]; different != orders {
@@ -88,15 +117,21 @@ func (m *Money) Effects(ctx context.Context, mailbox *Mailbox, kills []Kill) (e 
 	}
 	m.Inbox.mu.Lock()
 	defer m.Inbox.mu.Unlock()
-	if e.Posts, err = twice(m.Inbox.keys, atPost); err != nil {
+	if e.Posts, err = twice(m.Inbox.keys, atPost, most); err != nil {
 		return e, fmt.Errorf("documents: %w", err)
 	}
 	return e, nil
 }
 
-// twice counts what stands in a list again. Each repetition needs a kill between it and the one before; kills are
-// lengths of the list, and each excuses InFlight repetitions.
-func twice(list []string, kills []int) (n int, err error) {
+// cut is a kill in a list: how long the list was then, and which deliveries were known to be done.
+type cut struct {
+	length int
+	done   map[string]bool
+}
+
+// twice counts what stands in a list again; its words begin with the delivery they belong to. Each repetition needs a cut
+// between it and the one before, at none of which the delivery was known to be done; each cut excuses so many, 0 is any number.
+func twice(list []string, cuts []cut, most int) (n int, err error) {
 	last, excused := map[string]int{}, map[int]int{}
 	for at, id := range list {
 		before, again := last[id]
@@ -105,17 +140,21 @@ func twice(list []string, kills []int) (n int, err error) {
 			continue
 		}
 		n++
-		kill := -1
-		for k, length := range kills {
-			if before < length && length <= at {
-				kill = k
+		delivery, _, _ := strings.Cut(strings.TrimPrefix(id, "<"), "-")
+		excuse := -1
+		for k, c := range cuts {
+			if before >= c.length || c.length > at {
+				continue
+			}
+			if excuse = k; c.done[delivery] {
+				return n, fmt.Errorf("%s was done again, and the hub had said before kill %d that it was done", id, k+1)
 			}
 		}
-		if kill < 0 {
+		if excuse < 0 {
 			return n, fmt.Errorf("%s was done again, and no kill came in between", id)
 		}
-		if excused[kill]++; excused[kill] > InFlight {
-			return n, fmt.Errorf("kill %d would have to excuse %d repetitions, %d were in flight at most", kill+1, excused[kill], InFlight)
+		if excused[excuse]++; most > 0 && excused[excuse] > most {
+			return n, fmt.Errorf("kill %d would have to excuse %d repetitions, %d were in flight at most", excuse+1, excused[excuse], most)
 		}
 	}
 	return n, nil

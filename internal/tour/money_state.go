@@ -1,5 +1,7 @@
 package tour
 
+import "strconv"
+
 // ours is the ERP's word for a status of the shop.
 func ours(s Status) string {
 	if s == statusEngraving {
@@ -12,28 +14,44 @@ func ours(s Status) string {
 func (s *Shop) wanted() map[string][]row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := map[string][]row{"orders": nil, "order_lines": nil, "customers": nil, "stocks": nil, "stock_movements": nil}
+	all := map[string][]row{}
 	add := func(table string, values ...string) { all[table] = append(all[table], values) }
 	for _, o := range s.orders {
-		paid := null
+		a, paid, shipping := o.BillingAddress, null, null
 		if o.Paid != nil {
-			paid = map[bool]string{true: "true", false: "false"}[*o.Paid]
+			paid = strconv.FormatBool(*o.Paid)
 		}
-		add("orders", o.Code, text(o.ExternalCode), o.BillingAddress.FullName, o.Email, o.BillingAddress.City, ours(o.Status),
-			o.Price.CurrencyCode, o.Price.WithVat, paid, text(o.Notes.CustomerRemark), o.ChangeTime)
+		if o.Shipping != nil {
+			shipping = o.Shipping.Name
+		}
+		add("orders", o.Code, text(o.ExternalCode), ours(o.Status), paid, o.Price.CurrencyCode, o.Price.WithVat, o.Price.WithoutVat,
+			text(o.CustomerGUID), a.FullName, text(a.Company), text(a.CompanyID), text(a.VatID), o.Email, text(o.Phone), text(a.Street),
+			text(a.HouseNumber), a.City, text(a.Zip), a.CountryCode, shipping, o.PaymentMethod.Name, text(o.Notes.CustomerRemark),
+			o.CreationTime, o.ChangeTime)
 		for _, it := range o.Items {
-			add("order_lines", o.Code, string(it.ItemID), text(it.Code), it.Name, it.Amount, text(it.AmountUnit),
-				it.ItemPrice.WithVat, it.ItemPrice.VatRate)
+			add("order_lines", o.Code, string(it.ItemID), it.ItemType, text(it.Code), it.Name, text(it.VariantName), it.Amount,
+				text(it.AmountUnit), it.ItemPrice.WithVat, it.ItemPrice.WithoutVat, it.ItemPrice.VatRate)
+		}
+		if s.told[o.Code] {
+			add(statesTable, o.Code, ours(o.Status), paid, o.ChangeTime)
 		}
 	}
 	for _, c := range s.customers {
-		add("customers", c.GUID, c.Name, c.Email, text(c.Phone), text(c.CompanyID), c.ChangeTime)
+		a, first, group := c.BillingAddress, Account{Email: null}, null
+		if len(c.Accounts) > 0 {
+			first = c.Accounts[0]
+		}
+		if c.CustomerGroup != nil {
+			group = c.CustomerGroup.Name
+		}
+		add("customers", c.GUID, a.FullName, text(a.Company), text(a.CompanyID), text(a.VatID), first.Email, text(first.Phone), text(a.Street),
+			text(a.HouseNumber), a.City, text(a.Zip), a.CountryCode, group, c.ChangeTime)
 	}
-	if n := len(s.movements); n > 0 {
-		add("stocks", stockID, digits(n))
+	if n := len(s.supplies); n > 0 {
+		add("stocks", stockID, strconv.Itoa(n))
 	}
-	for _, m := range s.movements {
-		add("stock_movements", stockID, digits(m.ID), m.ProductCode, m.ActualAmount, m.AmountChange, m.ChangeTime)
+	for _, p := range s.supplies {
+		add("stock_levels", stockID, p.Code, p.Amount, text(p.Claim), *p.ChangeTime)
 	}
 	return all
 }

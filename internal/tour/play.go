@@ -39,8 +39,8 @@ func (t *Tour) PlaceOrder(ctx context.Context) {
 func (t *Tour) await(ctx context.Context, code string) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	tables := erpTables()
-	orders := tables[slices.IndexFunc(tables, func(e erpTable) bool { return e.name == "orders" })]
+	orders := tableNamed("orders")
+	total := slices.IndexFunc(orders.columns, func(c erpColumn) bool { return c.name == "total_with_vat" })
 	placed := time.Now()
 	for {
 		rows, err := t.ERP.rows(ctx, orders)
@@ -48,7 +48,7 @@ func (t *Tour) await(ctx context.Context, code string) {
 			return // the tour has ended
 		}
 		if r := rows[code]; r != nil {
-			t.show.fact("in the ERP", "order %s, %s CZK, after %s", code, r[7], time.Since(placed).Round(10*time.Millisecond))
+			t.show.fact("in the ERP", "order %s, %s CZK, after %s", code, r[total], time.Since(placed).Round(10*time.Millisecond))
 			return
 		}
 		select {

@@ -5,6 +5,8 @@ import (
 	"time"
 )
 
+const peeked = "order:delete" // none of the ready pipelines takes it
+
 // A notice that comes again while its first delivery still waits adds no run. But the answer of a fetch that began before the
 // repeat must not serve that delivery: another event may have had the record read in between.
 func TestRule8_WaitingDeliveryReadsWhatTheRepeatIsAbout(t *testing.T) {
@@ -19,9 +21,12 @@ func TestRule8_WaitingDeliveryReadsWhatTheRepeatIsAbout(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	do("POST", "/v1/pipelines", object{"name": "Peek", "uid": "tour-peek", "steps": []object{m.fetchOrder()}, "retry": tries(),
-		"subscription": object{"sources": []string{moneySource}, "event_types": []string{"order:paid"}}})
-	for _, p := range m.Pipelines[:2] {
+	if _, err := m.apply(ctx, ready{"orders", "Peek", func(set *setting) {
+		set.Steps, set.Subscription = set.Steps[:1], object{"sources": []string{moneySource}, "event_types": []string{peeked}}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range m.Pipelines[:ofOrders] {
 		do("POST", "/v1/pipelines/"+p.ID+"/pause", object{})
 	}
 	code, at := m.Shop.Place(), m.Shop.Now()
@@ -33,7 +38,7 @@ func TestRule8_WaitingDeliveryReadsWhatTheRepeatIsAbout(t *testing.T) {
 		}
 	}
 	tell("order:create") // held
-	tell("order:paid")   // has the record read
+	tell(peeked)         // has the record read
 	for end := time.Now().Add(patience); m.Shop.Counts().Fetched["/api/orders/"+code] == 0; {
 		if time.Now().After(end) {
 			t.Fatal("nobody has read the order")
@@ -42,7 +47,7 @@ func TestRule8_WaitingDeliveryReadsWhatTheRepeatIsAbout(t *testing.T) {
 	}
 	m.Shop.Revise(code, at, statusShipped)
 	tell("order:create") // the same to the last letter
-	for _, p := range m.Pipelines[:2] {
+	for _, p := range m.Pipelines[:ofOrders] {
 		do("POST", "/v1/pipelines/"+p.ID+"/resume", object{})
 	}
 	if err := m.settled(ctx); err != nil {

@@ -26,8 +26,9 @@ type Shop struct {
 	orders    map[string]*Order
 	codes     []string // of the orders, oldest first
 	customers map[string]*Customer
-	movements []Movement // of the one stock it has
-	tokens    []string   // that are valid, oldest first
+	supplies  []Supply        // of the one stock it has, oldest variant first
+	told      map[string]bool // orders of which a change was told
+	tokens    []string        // that are valid, oldest first
 	busy      map[string]int
 	counts    ShopCounts
 	notices   noticing
@@ -63,73 +64,6 @@ func statuses() []Status {
 	return []Status{statusNew, statusProcessed, statusDone, statusCancelled, statusShipped, statusEngraving}
 }
 
-// Order as the API shows it, reduced to what an ERP needs. Amounts are texts, times have no colon in their offset.
-type Order struct {
-	Code         string  `json:"code"`
-	GUID         string  `json:"guid"`
-	ExternalCode *string `json:"externalCode"`
-	CreationTime string  `json:"creationTime"`
-	ChangeTime   string  `json:"changeTime"`
-	Email        string  `json:"email"`
-	CustomerGUID string  `json:"customerGuid"`
-	Status       Status  `json:"status"`
-	Price        struct {
-		CurrencyCode string `json:"currencyCode"`
-		WithVat      string `json:"withVat"`
-	} `json:"price"`
-	Paid           *bool `json:"paid"`
-	BillingAddress struct {
-		FullName string `json:"fullName"`
-		City     string `json:"city"`
-	} `json:"billingAddress"`
-	Items []Item `json:"items"`
-	Notes struct {
-		CustomerRemark *string `json:"customerRemark"`
-	} `json:"notes"`
-}
-
-// Item is a line of an order.
-type Item struct {
-	ItemID     number  `json:"itemId"`
-	ItemType   string  `json:"itemType"`
-	Code       *string `json:"code"`
-	Name       string  `json:"name"`
-	Amount     string  `json:"amount"`
-	AmountUnit *string `json:"amountUnit"`
-	ItemPrice  struct {
-		WithVat string `json:"withVat"`
-		VatRate string `json:"vatRate"`
-	} `json:"itemPrice"`
-
-	cents int64
-}
-
-// number is written into JSON as it stands, whatever its length.
-type number string
-
-// MarshalJSON writes the digits.
-func (n number) MarshalJSON() ([]byte, error) { return []byte(n), nil }
-
-// Customer as the API shows one.
-type Customer struct {
-	GUID       string  `json:"guid"`
-	Name       string  `json:"fullName"`
-	Email      string  `json:"email"`
-	Phone      *string `json:"phone"`
-	CompanyID  *string `json:"companyId"` // a text, because leading zeros count
-	ChangeTime string  `json:"changeTime"`
-}
-
-// Movement is one change of a stock level.
-type Movement struct {
-	ID           int     `json:"id"`
-	ProductCode  string  `json:"productCode"`
-	ActualAmount string  `json:"actualAmount"`
-	AmountChange string  `json:"amountChange"`
-	ChangeTime   string  `json:"changeTime"`
-	OrderCode    *string `json:"orderCode"`
-}
-
 // The shop's one stock.
 const stockID = "1"
 
@@ -142,7 +76,7 @@ func OpenShop() (*Shop, error) {
 	s := &Shop{
 		Base: "http://" + listener.Addr().String(), Secret: "61d1175f54c47dd67df14c17002a17b2", OAuth: "tour-oauth-token",
 		Tries: Tries{Most: 3, Every: 15 * time.Minute / 3000}, now: time.Now,
-		orders: map[string]*Order{}, customers: map[string]*Customer{}, busy: map[string]int{},
+		orders: map[string]*Order{}, told: map[string]bool{}, customers: map[string]*Customer{}, busy: map[string]int{},
 		counts: ShopCounts{Fetched: map[string]int{}},
 	}
 	s.notices.stop = make(chan struct{})
@@ -183,13 +117,16 @@ func (s *Shop) Place() string {
 	n := len(s.codes)
 	at := stamp(s.now())
 	o := &Order{
-		Code: strconv.Itoa(2018000057 + n), GUID: fmt.Sprintf("c5012051-d7ca-11e0-9a5c-%012d", n),
+		Code: strconv.Itoa(2018000057 + n), GUID: fmt.Sprintf("c5012051-d7ca-11e0-9a5c-%012d", n), StockID: 1, Language: "cs",
 		CreationTime: at, ChangeTime: at, Email: fmt.Sprintf("kupujici%d@example.cz", n), Status: statusNew,
-		CustomerGUID: fmt.Sprintf("1b02cb8e-d7b5-11e0-9a5c-%012d", n),
+		PaymentMethod:  Means{"0c8a7d11-d7b5-11e0-9a5c-feab5ed617ed", "Platba kartou online"},
+		BillingAddress: billing(n), Notes: &Notes{},
 	}
-	o.Price.CurrencyCode = "CZK"
-	o.BillingAddress.FullName = buyers[n%len(buyers)]
-	o.BillingAddress.City = "Hradec Králové"
+	o.Price = Price{CurrencyCode: "CZK", ExchangeRate: "1.00000000"}
+	if n%2 == 1 {
+		o.Phone, o.CustomerGUID = pointer(fmt.Sprintf("+420601%06d", n)), pointer(fmt.Sprintf("1b02cb8e-d7b5-11e0-9a5c-%012d", n))
+		o.Shipping = &Means{"7e1d3f42-d7b5-11e0-9a5c-feab5ed617ed", "Zásilkovna"}
+	}
 	if n%2 == 0 {
 		o.ExternalCode = pointer(fmt.Sprintf("98765432109876%06d", n))
 	}
@@ -208,6 +145,22 @@ func (s *Shop) Place() string {
 	return o.Code
 }
 
+// billing is the address of the nth buyer: every other one is a firm.
+func billing(n int) Address {
+	a := Address{FullName: buyers[n%len(buyers)], City: "Hradec Králové", CountryCode: "CZ", Street: pointer("náměstí 5. května"),
+		HouseNumber: pointer(fmt.Sprintf("%d/12a", 1+n)), Zip: pointer("500 02")}
+	if n%2 == 0 {
+		a.Company, a.CompanyID = pointer("Kůň & syn, s. r. o."), pointer(fmt.Sprintf("0%07d", 1234560+n))
+	}
+	if n%4 == 0 {
+		a.VatID = pointer(fmt.Sprintf("CZ0%07d", 1234560+n))
+	}
+	if n%5 == 3 {
+		a.Street, a.Zip = nil, nil
+	}
+	return a
+}
+
 func item(order, line int) Item {
 	it := Item{
 		ItemID: number(strconv.Itoa(300 + 10*order + line)), ItemType: "product", Code: pointer("40/ZEL-" + strconv.Itoa(line)),
@@ -220,26 +173,32 @@ func item(order, line int) Item {
 	if line == 0 && order%3 == 0 {
 		it.cents = 1234567890123456700 + int64(order)
 	}
-	it.ItemPrice.VatRate = "21.00"
+	it.ProductGUID = pointer(fmt.Sprintf("c9e976a5-340b-11e4-b500-%012d", line))
+	if line%2 == 0 {
+		it.VariantName = pointer("Barva: zelená")
+	}
 	return it
 }
 
 // shipping is the line that has neither number nor unit.
 func shipping(order int) Item {
-	it := Item{ItemID: number(strconv.Itoa(309 + 10*order)), ItemType: "shipping", Name: "Zásilkovna", Amount: "1.000", cents: 5900}
-	it.ItemPrice.VatRate = "21.00"
-	return it
+	return Item{ItemID: number(strconv.Itoa(309 + 10*order)), ItemType: "shipping", Name: "Zásilkovna", Amount: "1.000", cents: 5900}
 }
 
 // total writes the amounts of lines and order as texts.
 func (o *Order) total() {
-	var sum int64
+	var sum, net int64
 	for i := range o.Items {
-		o.Items[i].ItemPrice.WithVat = amount(o.Items[i].cents)
-		sum += o.Items[i].cents
+		it := &o.Items[i]
+		without := withoutVat(it.cents)
+		it.ItemPrice = ItemPrice{WithVat: amount(it.cents), WithoutVat: amount(without), Vat: amount(it.cents - without), VatRate: "21.00"}
+		sum, net = sum+it.cents, net+without
 	}
-	o.Price.WithVat = amount(sum)
+	o.Price.WithVat, o.Price.WithoutVat, o.Price.Vat, o.Price.ToPay = amount(sum), amount(net), amount(sum-net), amount(sum)
 }
+
+// withoutVat takes 21 % off; no number between is larger than cents.
+func withoutVat(cents int64) int64 { return cents/121*100 + (cents%121*100+60)/121 }
 
 func amount(cents int64) string { return fmt.Sprintf("%d.%02d", cents/100, cents%100) }
 
@@ -263,40 +222,50 @@ func (s *Shop) Revise(code string, at time.Time, status Status) {
 	o.total()
 }
 
-// Register makes a customer and answers the GUID.
+// Register makes a customer and answers the GUID. Every third has no account yet.
 func (s *Shop) Register() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := len(s.customers)
-	c := &Customer{GUID: fmt.Sprintf("1b02cb8e-d7b5-11e0-9a5c-%012d", n), Name: buyers[n%len(buyers)],
-		Email: fmt.Sprintf("kupujici%d@example.cz", n), ChangeTime: stamp(s.now())}
+	at := stamp(s.now())
+	c := &Customer{GUID: fmt.Sprintf("1b02cb8e-d7b5-11e0-9a5c-%012d", n), CreationTime: at, ChangeTime: at, BillingAddress: billing(n),
+		Accounts: []Account{}}
+	if n%3 != 2 {
+		c.Accounts = append(c.Accounts, Account{GUID: fmt.Sprintf("5f7c1e20-d7b5-11e0-9a5c-%012d", n), FullName: buyers[n%len(buyers)],
+			Email: fmt.Sprintf("kupujici%d@example.cz", n), MainAccount: true})
+	}
 	if n%2 == 0 {
-		c.CompanyID = pointer(fmt.Sprintf("0%07d", 1234560+n))
+		c.CustomerGroup = &Group{1, "Velkoobchod"}
 	}
 	s.customers[c.GUID] = c
 	return c.GUID
 }
 
-// Rename changes a customer's name and phone.
+// Rename changes a customer's name, and the phone of the first account.
 func (s *Shop) Rename(guid, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.customers[guid]
-	c.Name, c.Phone, c.ChangeTime = name, pointer("+420601234567"), stamp(s.now())
+	c.BillingAddress.FullName, c.ChangeTime = name, stamp(s.now())
+	if len(c.Accounts) > 0 {
+		c.Accounts[0].Phone = pointer("+420601234567")
+	}
 }
 
-// Move changes the stock level of a product to so many pieces.
-func (s *Shop) Move(product string, level int) {
+// Move changes the stock level of a product variant to so many pieces. Of every other variant nothing is ordered.
+func (s *Shop) Move(code string, level int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := 0
-	for _, m := range s.movements {
-		if m.ProductCode == product {
-			_, _ = fmt.Sscanf(m.ActualAmount, "%d.", &before) // written below
+	at := slices.IndexFunc(s.supplies, func(p Supply) bool { return p.Code == code })
+	if at < 0 {
+		at = len(s.supplies)
+		p := Supply{Code: code, ProductGUID: fmt.Sprintf("c9e976a5-340b-11e4-b500-%012d", at)}
+		if at%2 == 0 {
+			p.Claim = pointer("2.500")
 		}
+		s.supplies = append(s.supplies, p)
 	}
-	s.movements = append(s.movements, Movement{ID: 126221 + len(s.movements), ProductCode: product,
-		ActualAmount: fmt.Sprintf("%d.000", level), AmountChange: fmt.Sprintf("%d.000", level-before), ChangeTime: stamp(s.now())})
+	s.supplies[at].Amount, s.supplies[at].ChangeTime = fmt.Sprintf("%d.000", level), pointer(stamp(s.now()))
 }
 
 // Codes lists the orders' numbers, oldest first.

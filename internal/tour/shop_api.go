@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,17 +16,23 @@ import (
 const (
 	shopCalls  = 3 // at once for one token
 	shopTokens = 5 // valid at once; the oldest goes
+	shopPage   = 1000
 	shopTakes  = 15 * time.Millisecond
 )
 
 func (s *Shop) api() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /action/ApiOAuthServer/getAccessToken", s.giveToken)
+	mux.HandleFunc("GET /action/ApiOAuthServer/getAccessToken", s.giveToken)
 	mux.Handle("GET /api/orders/{code}", s.guarded(func(r *http.Request) any {
-		if o := s.orders[r.PathValue("code")]; o != nil {
-			return map[string]any{"order": o}
+		o := s.orders[r.PathValue("code")]
+		if o == nil {
+			return nil
 		}
-		return nil
+		shown := *o
+		if !includes(r, "notes") {
+			shown.Notes = nil
+		}
+		return map[string]any{"order": shown}
 	}))
 	mux.Handle("GET /api/orders/statuses", s.guarded(func(*http.Request) any {
 		return map[string]any{"statuses": statuses(), "defaultStatus": statusNew.ID}
@@ -36,15 +43,39 @@ func (s *Shop) api() http.Handler {
 		}
 		return nil
 	}))
-	mux.Handle("GET /api/stocks/{stock}/movements", s.guarded(func(r *http.Request) any {
+	mux.Handle("GET /api/stocks/{stock}/supplies", s.guarded(func(r *http.Request) any {
 		if r.PathValue("stock") != stockID {
 			return nil
 		}
-		last, _ := strconv.Atoi(r.URL.Query().Get("lastId"))
-		list := slices.DeleteFunc(slices.Clone(s.movements), func(m Movement) bool { return m.ID <= last })
-		return map[string]any{"movements": list, "paginator": map[string]int{"totalCount": len(list), "page": 1, "pageCount": 1}}
+		return s.supplyPage(r)
 	}))
 	return mux
+}
+
+// includes tells whether a call asks for a part that is shown on demand only.
+func includes(r *http.Request, part string) bool {
+	return slices.Contains(strings.Split(r.URL.Query().Get("include"), ","), part)
+}
+
+// supplyPage is one page of the stock; a page holds 1,000 variants at most.
+func (s *Shop) supplyPage(r *http.Request) any {
+	asked := func(name string, otherwise int) int {
+		n, err := strconv.Atoi(r.URL.Query().Get(name))
+		if err != nil || n < 1 {
+			return otherwise
+		}
+		return n
+	}
+	size, page := min(asked("itemsPerPage", shopPage), shopPage), asked("page", 1)
+	from := min((page-1)*size, len(s.supplies))
+	list := slices.Clone(s.supplies[from:min(from+size, len(s.supplies))])
+	if !includes(r, "changeTime") {
+		for i := range list {
+			list[i].ChangeTime = nil
+		}
+	}
+	return map[string]any{"supplies": list, "paginator": map[string]int{"totalCount": len(s.supplies), "page": page,
+		"pageCount": max(1, (len(s.supplies)+size-1)/size), "itemsOnPage": len(list), "itemsPerPage": size}}
 }
 
 // giveToken answers a token of 30 minutes to whoever has the add-on's own.
@@ -97,23 +128,22 @@ func (s *Shop) guarded(read func(*http.Request) any) http.Handler {
 			s.refuse(w, http.StatusTooManyRequests, "too-many-requests")
 			return
 		}
-		defer func() {
-			s.mu.Lock()
-			s.busy[token]--
-			s.mu.Unlock()
-		}()
 		select { // as long as a real one takes, so that calls meet
 		case <-time.After(shopTakes):
 		case <-r.Context().Done():
-			return
 		}
 		s.mu.Lock()
+		s.busy[token]-- // before the answer: whoever has read it may call again
+		if r.Context().Err() != nil {
+			s.mu.Unlock()
+			return
+		}
 		data := read(r)
 		var body []byte
 		var err error
 		if data != nil {
 			s.counts.Fetched[r.URL.Path]++
-			body, err = json.Marshal(map[string]any{"data": data, "errors": nil})
+			body, err = json.Marshal(map[string]any{"data": data, "errors": nil, "metadata": map[string]string{"requestId": rand.Text()}})
 		}
 		s.mu.Unlock()
 		switch {
@@ -131,7 +161,7 @@ func (s *Shop) guarded(read func(*http.Request) any) http.Handler {
 func (s *Shop) refuse(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"data":null,"errors":[{"errorCode":%q,"message":%q,"instance":"api"}]}`, code, http.StatusText(status))
+	fmt.Fprintf(w, `{"data":null,"errors":[{"errorCode":%q,"message":%q,"instance":"api"}],"metadata":{"requestId":%q}}`, code, http.StatusText(status), rand.Text())
 }
 
 // Counts is what was asked so far.

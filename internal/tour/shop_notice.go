@@ -52,6 +52,12 @@ func (s *Shop) Tell(event, instance string, at time.Time) {
 	if err != nil {
 		panic("BUG: " + err.Error()) // texts always encode
 	}
+	switch event {
+	case "order:update", "order:cancel", "order:paid":
+		s.mu.Lock()
+		s.told[instance] = true
+		s.mu.Unlock()
+	}
 	s.notices.mu.Lock()
 	s.notices.last = append(s.notices.last, body)
 	s.notices.mu.Unlock()

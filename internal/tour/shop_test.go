@@ -25,7 +25,7 @@ func newShop(t *testing.T) *Shop {
 
 func (s *Shop) token(t *testing.T) string {
 	t.Helper()
-	request, _ := http.NewRequest("POST", s.Base+"/action/ApiOAuthServer/getAccessToken", nil)
+	request, _ := http.NewRequest("GET", s.Base+"/action/ApiOAuthServer/getAccessToken", nil)
 	request.Header.Set("Authorization", "Bearer "+s.OAuth)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
@@ -129,7 +129,7 @@ func TestShopShowsWhatAShopShows(t *testing.T) {
 		codes = append(codes, s.Place())
 	}
 	token := s.token(t)
-	status, body, _ := s.get(t, "/api/orders/"+codes[0], token)
+	status, body, _ := s.get(t, "/api/orders/"+codes[0]+"?include=notes", token)
 	for _, part := range []string{`"itemId":12345678901234000000`, `"withVat":"12345678901234567.00"`, "Žofie Černá", "🎁", `+0100"`, `"code":null`} {
 		if status != 200 || !strings.Contains(body, part) {
 			t.Errorf("%d: no %s in %s", status, part, body)
@@ -144,6 +144,21 @@ func TestShopShowsWhatAShopShows(t *testing.T) {
 	}
 	if status, _, _ = s.get(t, "/api/orders/statuses", token); status != http.StatusOK {
 		t.Errorf("the statuses: %d", status)
+	}
+	if _, body, _ = s.get(t, "/api/orders/"+codes[0], token); strings.Contains(body, "customerRemark") {
+		t.Errorf("notes are shown on demand only, and here is %s", body)
+	}
+	s.Move("40/ZEL", 20)
+	s.Move("26/BIL", 3)
+	s.Move("40/ZEL", 18)
+	status, body, _ = s.get(t, "/api/stocks/1/supplies?include=changeTime&itemsPerPage=1&page=1", token)
+	for _, part := range []string{`"code":"40/ZEL","amount":"18.000","claim":"2.500"`, `"changeTime":"20`, `"totalCount":2`, `"pageCount":2,`} {
+		if status != 200 || !strings.Contains(body, part) || strings.Contains(body, "26/BIL") {
+			t.Errorf("%d: no %s in %s", status, part, body)
+		}
+	}
+	if _, body, _ = s.get(t, "/api/stocks/1/supplies", token); !strings.Contains(body, "26/BIL") || strings.Contains(body, "changeTime") {
+		t.Errorf("the stock shows %s", body)
 	}
 	s.ExpireTokens()
 	if status, _, _ = s.get(t, "/api/orders/"+codes[0], token); status != http.StatusUnauthorized {
@@ -161,11 +176,14 @@ func TestComparisonCatchesEveryColumn(t *testing.T) {
 	defer e.Close()
 	s := newShop(t)
 	s.Place()
-	s.Place()
+	s.told[s.Place()] = true
 	s.Register()
 	s.Move("40/ZEL", 3)
 	want := s.wanted()
-	for _, table := range erpTables() {
+	for _, table := range shopTables() {
+		if err := e.run(ctx, table.definition(e.Driver)); err != nil {
+			t.Fatal(err)
+		}
 		rows := want[table.name]
 		for _, r := range rows {
 			insert(t, e, table, r)
@@ -174,6 +192,7 @@ func TestComparisonCatchesEveryColumn(t *testing.T) {
 			t.Errorf("%s as it should be: %v", table.name, err)
 		}
 		if len(rows) == 0 {
+			t.Errorf("the shop has nothing for %s, so nothing is compared there", table.name)
 			continue
 		}
 		for i, c := range table.columns {
@@ -222,20 +241,30 @@ func TestOnlyAKillExcusesARepetition(t *testing.T) {
 	for name, c := range map[string]struct {
 		list  []string
 		kills []int
+		done  string // what the hub had said was done, at every kill
 		twice int
 		holds bool
 	}{
-		"nothing twice":                {[]string{"a", "b"}, nil, 0, true},
-		"a kill in between":            {[]string{"a", "b", "a"}, []int{2}, 1, true},
-		"right before and right after": {[]string{"a", "a"}, []int{1}, 1, true},
-		"no kill":                      {[]string{"a", "b", "a"}, nil, 1, false},
-		"a kill before both":           {[]string{"b", "a", "a"}, []int{1}, 1, false},
-		"a kill after both":            {[]string{"a", "a", "b"}, []int{2}, 1, false},
-		"twice after one kill":         {[]string{"a", "a", "a"}, []int{1}, 2, false},
-		"more than were in flight":     {append(append([]string{}, many...), many...), []int{len(many)}, InFlight + 1, false},
+		"nothing twice":                {[]string{"a", "b"}, nil, "", 0, true},
+		"a kill in between":            {[]string{"a", "b", "a"}, []int{2}, "b", 1, true},
+		"right before and right after": {[]string{"a", "a"}, []int{1}, "", 1, true},
+		"no kill":                      {[]string{"a", "b", "a"}, nil, "", 1, false},
+		"a kill before both":           {[]string{"b", "a", "a"}, []int{1}, "", 1, false},
+		"a kill after both":            {[]string{"a", "a", "b"}, []int{2}, "", 1, false},
+		"twice after one kill":         {[]string{"a", "a", "a"}, []int{1}, "", 2, false},
+		"more than were in flight":     {append(append([]string{}, many...), many...), []int{len(many)}, "", InFlight + 1, false},
+		"a mail that was known":        {[]string{"<dlv_a-4@b.cz>", "<dlv_a-4@b.cz>"}, []int{1}, "dlv_a", 1, false},
+		"a document that was known":    {[]string{"dlv_a-3", "dlv_b-3", "dlv_a-3"}, []int{1, 2}, "dlv_a", 1, false},
 	} {
-		if n, err := twice(c.list, c.kills); n != c.twice || (err == nil) != c.holds {
+		var cuts []cut
+		for _, length := range c.kills {
+			cuts = append(cuts, cut{length, map[string]bool{c.done: true}})
+		}
+		if n, err := twice(c.list, cuts, InFlight); n != c.twice || (err == nil) != c.holds {
 			t.Errorf("%s: %d repetitions and %v", name, n, err)
 		}
+	}
+	if n, err := twice(append(append([]string{}, many...), many...), []cut{{len(many), nil}}, 0); n != InFlight+1 || err != nil {
+		t.Errorf("without a bound: %d repetitions and %v", n, err)
 	}
 }

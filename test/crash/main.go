@@ -47,7 +47,8 @@ func run() error {
 	flag.StringVar(&p.dir, "data", "", "`directory` for the hub and the journals (default: a temporary one)")
 	judge := flag.String("check", "", "only judge the journals in this `directory` again")
 	fsync := flag.Bool("fsync", false, "show with strace that the log is synced before each 202 (SQLite)")
-	flag.IntVar(&p.seeds, "money", 0, "how many `times` to play the Money example instead, each with kills at other moments (SQLite)")
+	flag.IntVar(&p.seeds, "money", 0, "how many `times` to play the Money example instead, each with kills at other moments")
+	flag.StringVar(&p.erp, "erp", "", "`DSN` of a PostgreSQL or MariaDB server: the Money example's ERP is a fresh database there instead of SQLite")
 	keep := flag.Bool("keep", false, "keep the directory also when all holds")
 	flag.Parse()
 
@@ -81,10 +82,10 @@ func run() error {
 
 // proof is what the command line asks for.
 type proof struct {
-	binary, postgres, dir, between string
-	kills, rate, seeds             int
-	seed                           uint64
-	from, to                       time.Duration // of work before a kill
+	binary, postgres, erp, dir, between string
+	kills, rate, seeds                  int
+	seed                                uint64
+	from, to                            time.Duration // of work before a kill
 }
 
 func (p *proof) prepare() error {
