@@ -73,11 +73,17 @@ func (a *app) status() *cobra.Command {
 		Long:  "Say how the hub at HACEK_URL is: whether it takes events, and what waits at each endpoint. Exit 1 when it is not ready.",
 		Args:  args(cobra.NoArgs),
 	}
+	bundle := cmd.Flags().String("bundle", "", "also write the support bundle to `FILE`, a ZIP without secrets; needs an administrator's key of the installation")
 	connect := a.connection(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := connect()
 		if err != nil {
 			return err
+		}
+		if *bundle != "" {
+			if err := a.saveBundle(cmd.Context(), c, *bundle); err != nil {
+				return err
+			}
 		}
 		s := status{Hub: c.Base, Ready: true, Endpoints: []endpointStatus{}}
 		if err := c.Do(cmd.Context(), "GET", "/readyz", nil, nil); err != nil {

@@ -151,7 +151,7 @@ func (h *operationHandler) authorize(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	if h.route.owner == ofTenant || h.route.owner == guarded {
+	if h.route.owner == ofTenant || h.route.owner == ofNamed || h.route.owner == guarded {
 		name := c.r.PathValue("tenant")
 		if name == "" {
 			if given := c.r.Header["Hacek-Tenant"]; len(given) > 0 {

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -21,10 +22,12 @@ import (
 	"hacek/internal/auth"
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
+	"hacek/internal/mail"
 	"hacek/internal/sender"
 	"hacek/internal/settings"
 	"hacek/internal/store"
 	"hacek/internal/store/storetest"
+	"hacek/internal/support"
 )
 
 // recorder sees every call of these tests; TestMain holds them against the document.
@@ -62,6 +65,8 @@ type testHub struct {
 	auth     *auth.Authenticator
 	stream   *api.Stream
 	receiver *receiver
+	mailer   mail.Mailer // its Server is set by the story that needs one
+	listens  map[hub.ID]hub.Listening
 }
 
 // each runs a story on both databases.
@@ -88,9 +93,15 @@ func newHub(t *testing.T, s *store.Store) *testHub {
 	if err := h.settings.Ensure(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(api.New(api.Options{
-		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: s, Log: log, Stream: h.stream,
-	}))
+	bundle := &support.Bundle{Settings: h.settings, Store: s, Now: time.Now, Secrets: []hub.Secret{hub.NewSecret(adminKey)}}
+	h.listens = map[hub.ID]hub.Listening{}
+	h.mailer.Dial = (&net.Dialer{}).DialContext
+	doors := api.New(api.Options{
+		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: s, Log: log, Stream: h.stream, Support: bundle.Write, Mail: &h.mailer,
+		Listening: func(id hub.ID) (hub.Listening, bool) { l, known := h.listens[id]; return l, known },
+	})
+	bundle.Metrics, bundle.Ready = doors.MetricsText, doors.Health
+	server := httptest.NewServer(doors)
 	t.Cleanup(func() {
 		h.stream.Close()
 		server.Close()

@@ -13,14 +13,40 @@ type listenerView struct {
 	CreatedAt string `json:"created_at"`
 	UpdatedAt string `json:"updated_at"`
 	hub.Listener
+	State *listeningView `json:"state"` // null where no listener runs
 }
 
-func viewListener(l settings.Listener) listenerView {
-	return listenerView{l.ID.Text(hub.ListenerPrefix), hub.TimeText(l.CreatedAt), hub.TimeText(l.UpdatedAt), l.Listener}
+// listeningView is how a listener is at this moment.
+type listeningView struct {
+	Listening          bool    `json:"listening"`
+	Address            *string `json:"address"`
+	Since              *string `json:"since"`
+	Problem            *string `json:"problem"`
+	CertificateExpires *string `json:"certificate_expires_at"`
+	DaysLeft           *int    `json:"certificate_days_left"` // once they are few
 }
 
-func answerListener(status int, l settings.Listener) answer {
-	return answer{status: status, body: viewListener(l), etag: l.ETag()}
+func (a *API) viewListener(l settings.Listener) listenerView {
+	view := listenerView{l.ID.Text(hub.ListenerPrefix), hub.TimeText(l.CreatedAt), hub.TimeText(l.UpdatedAt), l.Listener, nil}
+	if a.Listening == nil {
+		return view
+	}
+	is, known := a.Listening(l.ID)
+	if !known {
+		return view
+	}
+	view.State = &listeningView{
+		Listening: is.Address != "", Address: optional(is.Address), Since: optionalTime(is.Since), Problem: optional(is.Problem),
+		CertificateExpires: optionalTime(is.Expires),
+	}
+	if days, near := is.DaysLeft(a.Now()); near {
+		view.State.DaysLeft = &days
+	}
+	return view
+}
+
+func (a *API) answerListener(status int, l settings.Listener) answer {
+	return answer{status: status, body: a.viewListener(l), etag: l.ETag()}
 }
 
 func (c *call) listenerRef() string { return c.r.PathValue("listener") }
@@ -31,7 +57,7 @@ func (a *API) createListener(c *call) (answer, error) {
 		return answer{}, err
 	}
 	l, err := a.Settings.CreateListener(c.r.Context(), raw, c.by())
-	return answerListener(http.StatusCreated, l), err
+	return a.answerListener(http.StatusCreated, l), err
 }
 
 func (a *API) listListeners(c *call) (answer, error) {
@@ -46,14 +72,14 @@ func (a *API) listListeners(c *call) (answer, error) {
 	}
 	views := make([]listenerView, len(listeners))
 	for i, l := range listeners {
-		views[i] = viewListener(l)
+		views[i] = a.viewListener(l)
 	}
 	return pageOf(views, next), nil
 }
 
 func (a *API) getListener(c *call) (answer, error) {
 	l, err := a.Settings.Listener(c.r.Context(), c.listenerRef())
-	return answerListener(http.StatusOK, l), err
+	return a.answerListener(http.StatusOK, l), err
 }
 
 func (a *API) putListener(c *call) (answer, error) {
@@ -63,9 +89,9 @@ func (a *API) putListener(c *call) (answer, error) {
 	}
 	l, created, err := a.Settings.ReplaceListener(c.r.Context(), c.listenerRef(), raw, c.ifMatch(), c.by())
 	if created {
-		return answerListener(http.StatusCreated, l), err
+		return a.answerListener(http.StatusCreated, l), err
 	}
-	return answerListener(http.StatusOK, l), err
+	return a.answerListener(http.StatusOK, l), err
 }
 
 func (a *API) patchListener(c *call) (answer, error) {
@@ -74,7 +100,7 @@ func (a *API) patchListener(c *call) (answer, error) {
 		return answer{}, err
 	}
 	l, err := a.Settings.PatchListener(c.r.Context(), c.listenerRef(), raw, c.ifMatch(), c.by())
-	return answerListener(http.StatusOK, l), err
+	return a.answerListener(http.StatusOK, l), err
 }
 
 func (a *API) deleteListener(c *call) (answer, error) {

@@ -47,9 +47,20 @@ func TestM1_ListenersAreSetUpThroughTheAPI(t *testing.T) {
 		body := `{"name":"outside","address":"0.0.0.0:8443","certificate":"` + cert + `","key":"` + key + `","serves":["receiver"],
 			"public_url":"https://hooks.example/","trusted_proxies":["10.0.0.0/8"],"active":true}`
 		h.post("/v1/listeners", strings.Replace(body, "cert.pem", "none.pem", 1)).problem(422, hub.Invalid, "/certificate", "does not exist")
-		h.post("/v1/listeners", strings.Replace(body, `["receiver"]`, `["portal"]`, 1)).problem(422, hub.NotAvailable, "/serves/0")
+		h.post("/v1/listeners", strings.Replace(body, `["receiver"]`, `["kitchen"]`, 1)).problem(422, hub.Invalid, "/serves/0")
 		made := h.post("/v1/listeners", body).want(201).is("public_url", "https://hooks.example").is("active", "true")
 		id, tag := made.text("id"), made.header.Get("ETag")
+		made.is("state", "")
+		number, err := hub.ParseID(hub.ListenerPrefix, id)
+		if err != nil {
+			h.Fatal(err)
+		}
+		h.listens[number] = hub.Listening{Address: "0.0.0.0:8443", Since: time.Now(), Expires: time.Now().Add(12*24*time.Hour + time.Hour)}
+		h.get("/v1/listeners/outside").want(200).is("state.listening", "true").is("state.address", "0.0.0.0:8443").is("state.certificate_days_left", "12").
+			is("state.problem", "")
+		h.listens[number] = hub.Listening{Problem: "cannot listen on 0.0.0.0:8443: address already in use", Expires: time.Now().Add(400 * 24 * time.Hour)}
+		h.get("/v1/listeners").want(200).is("data.0.state.listening", "false").is("data.0.state.since", "").is("data.0.state.certificate_days_left", "").
+			is("data.0.state.problem", "cannot listen on 0.0.0.0:8443: address already in use")
 		for _, ref := range []string{id, "outside", "0.0.0.0:8443"} {
 			h.get("/v1/listeners/"+ref).want(200).is("id", id)
 		}

@@ -12,6 +12,7 @@ type owner int
 
 const (
 	ofTenant       owner = iota // also below /v1/tenants/{tenant}
+	ofNamed                     // of a tenant that the path names: only below /v1/tenants/{tenant}
 	guarded                     // of a tenant, and set by an administrator of the installation: it reaches into its network and files
 	ofInstallation              // read with any key, changed by an administrator of the installation
 	ofOperator                  // an administrator of the installation only
@@ -135,12 +136,17 @@ func (a *API) routes() []route {
 		{"PATCH", "/v1/users/{user}", "patchUser", ofTenant, administrator, "users:write", a.patchUser},
 		{"DELETE", "/v1/users/{user}", "deleteUser", ofTenant, administrator, "users:write", a.deleteUser},
 		{"GET", "/v1/audit", "listAudit", ofTenant, administrator, "audit:read", a.listAudit},
+		{"POST", "/v1/audit/{revision}/undo", "undoChange", ofTenant, administrator, "", a.undoChange}, // the scope is that of what is changed
 
 		{"GET", "/v1/tenants", "listTenants", ofOperator, administrator, "tenants:read", a.listTenants},
 		{"POST", "/v1/tenants", "createTenant", ofOperator, administrator, "tenants:write", a.createTenant},
 		{"GET", "/v1/tenants/{tenant}", "getTenant", ofOperator, administrator, "tenants:read", a.getTenant},
 		{"PATCH", "/v1/tenants/{tenant}", "patchTenant", ofOperator, administrator, "tenants:write", a.patchTenant},
 		{"DELETE", "/v1/tenants/{tenant}", "deleteTenant", ofOperator, administrator, "tenants:write", a.deleteTenant},
+		{"POST", "/v1/tenants/{tenant}/portal-link", "createPortalLink", ofNamed, administrator, "tenants:write", a.createPortalLink},
+
+		{"POST", "/v1/mail/test", "testMail", ofOperator, administrator, "mail:write", a.testMail},
+		{"GET", "/v1/support-bundle", "getSupportBundle", ofOperator, administrator, "support:read", a.getSupportBundle},
 
 		{"GET", "/healthz", "healthz", open, "", "", a.healthz},
 		{"GET", "/readyz", "readyz", open, "", "", a.readyz},

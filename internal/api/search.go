@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"strconv"
 
 	"hacek/internal/hub"
@@ -28,45 +27,6 @@ func (a *API) search(c *call) (answer, error) {
 		views[i] = foundView{Kind: f.Kind, ID: f.ID, Title: f.Title}
 	}
 	return answer{body: map[string]any{"data": views}}, nil
-}
-
-type revisionView struct {
-	ID        string `json:"id"`
-	CreatedAt string `json:"created_at"`
-	UpdatedAt string `json:"updated_at"` // a revision never changes
-	By        string `json:"by"`
-	Action    string `json:"action"`
-	Kind      string `json:"kind"`
-	Object    string `json:"object"`
-	Before    any    `json:"before"`
-	After     any    `json:"after"`
-}
-
-func (a *API) listAudit(c *call) (answer, error) {
-	q := c.params()
-	page := q.page()
-	if err := q.err(); err != nil {
-		return answer{}, err
-	}
-	revisions, next, err := a.Settings.Audit(c.r.Context(), c.tenant(), page)
-	if err != nil {
-		return answer{}, err
-	}
-	views := make([]revisionView, len(revisions))
-	for i, r := range revisions {
-		at := hub.TimeText(r.At)
-		views[i] = revisionView{
-			ID: strconv.FormatInt(r.No, 10), CreatedAt: at, UpdatedAt: at,
-			By: r.Who, Action: r.Action, Kind: r.Kind, Object: r.Object,
-		}
-		if len(r.Before) > 0 {
-			views[i].Before = json.RawMessage(r.Before)
-		}
-		if len(r.After) > 0 {
-			views[i].After = json.RawMessage(r.After)
-		}
-	}
-	return pageOf(views, next), nil
 }
 
 // within refuses scopes that the caller does not have itself: a narrowed key must not make a wider one.

@@ -15,6 +15,10 @@ type tenantView struct {
 
 func viewTenant(t settings.Tenant) tenantView { return tenantView{t.ID.Text(hub.TenantPrefix), t} }
 
+func answerTenant(status int, t settings.Tenant) answer {
+	return answer{status: status, body: viewTenant(t), etag: t.ETag()}
+}
+
 func (a *API) listTenants(c *call) (answer, error) {
 	q := c.params()
 	page := q.page()
@@ -42,14 +46,14 @@ func (a *API) createTenant(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if created {
-		return answer{status: http.StatusCreated, body: viewTenant(t)}, nil
+		return answerTenant(http.StatusCreated, t), nil
 	}
-	return answer{body: viewTenant(t)}, nil
+	return answerTenant(http.StatusOK, t), nil
 }
 
 func (a *API) getTenant(c *call) (answer, error) {
 	t, err := a.Settings.Tenant(c.r.Context(), c.r.PathValue("tenant"))
-	return answer{body: viewTenant(t)}, err
+	return answerTenant(http.StatusOK, t), err
 }
 
 func (a *API) patchTenant(c *call) (answer, error) {
@@ -57,11 +61,11 @@ func (a *API) patchTenant(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	t, err := a.Settings.PatchTenant(c.r.Context(), c.r.PathValue("tenant"), merge, c.by())
-	return answer{body: viewTenant(t)}, err
+	t, err := a.Settings.PatchTenant(c.r.Context(), c.r.PathValue("tenant"), merge, c.ifMatch(), c.by())
+	return answerTenant(http.StatusOK, t), err
 }
 
 func (a *API) deleteTenant(c *call) (answer, error) {
-	err := a.Settings.DeleteTenant(c.r.Context(), c.r.PathValue("tenant"), c.by())
+	err := a.Settings.DeleteTenant(c.r.Context(), c.r.PathValue("tenant"), c.ifMatch(), c.by())
 	return answer{status: http.StatusNoContent}, err
 }

@@ -23,6 +23,9 @@ type Principal struct {
 
 	User *store.UserRow // who is signed in to the console; nil for a key
 
+	// Portal is who came in by a portal link; nil for everybody else.
+	Portal *store.PortalGuest
+
 	// Installation marks an administrator of the whole hub, who may act for any tenant.
 	Installation bool
 }

@@ -59,12 +59,21 @@ func networkOf(from string) string {
 
 // take counts a try as failed before it is made, so that many at once do not pass together; forget takes it back.
 func (t *tries) take(email, from string, now time.Time) error {
+	return t.takeAll(limits(email, from), now)
+}
+
+// portalLimits hold for links to the portal. They cannot be guessed, so nobody is locked out because of somebody else.
+func portalLimits(from string) []limit {
+	return []limit{{"portal " + networkOf(from), failuresOfNetwork}}
+}
+
+func (t *tries) takeAll(tried []limit, now time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.failed == nil || len(t.failed) > mostRemembered {
 		t.drop(now)
 	}
-	for _, l := range limits(email, from) {
+	for _, l := range tried {
 		if f := t.failed[l.key]; f.n >= l.most && now.Before(f.until) {
 			wait := f.until.Sub(now)
 			err := hub.Errorf(hub.TooMany, "too many sign-ins have failed").WithHint("Try again in %s.", hub.Duration(wait.Truncate(time.Second)))
@@ -72,7 +81,7 @@ func (t *tries) take(email, from string, now time.Time) error {
 			return err
 		}
 	}
-	for _, l := range limits(email, from) {
+	for _, l := range tried {
 		f := t.failed[l.key]
 		if !now.Before(f.until) {
 			f.n = 0
@@ -80,6 +89,18 @@ func (t *tries) take(email, from string, now time.Time) error {
 		t.failed[l.key] = failures{f.n + 1, now.Add(pauseAfterFailures)}
 	}
 	return nil
+}
+
+// giveBack takes one try back that has not failed.
+func (t *tries) giveBack(tried []limit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range tried {
+		if f := t.failed[l.key]; f.n > 0 {
+			f.n--
+			t.failed[l.key] = f
+		}
+	}
 }
 
 // drop forgets what is over; when that is not enough, everything.

@@ -50,6 +50,20 @@ func (c *Client) Do(ctx context.Context, method, path string, body, out any) err
 	return nil
 }
 
+// Download copies the answer to a GET as it comes and tells its length in bytes.
+func (c *Client) Download(ctx context.Context, path string, to io.Writer) (int64, error) {
+	answer, err := c.open(ctx, http.MethodGet, path, nil, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	n, err := io.Copy(to, answer.Body)
+	if err != nil {
+		return n, fmt.Errorf("GET %s broke off after %d bytes: %w", path, n, err)
+	}
+	return n, nil
+}
+
 // open makes a call and answers a response with a status of 2xx, whose body the caller closes.
 func (c *Client) open(ctx context.Context, method, path string, body any, header http.Header) (*http.Response, error) {
 	reader, err := read(body)

@@ -196,8 +196,8 @@ func (lite) explain(err error) *Error {
 	e := errorf(Away, "%s", sq.Error())
 	switch sq.Code() & 0xff {
 	case 5, 6:
-		e.Kind = Locked
-		e.Hint = "another program holds the file locked: let it commit sooner"
+		e.Kind, e.Detail = Locked, fmt.Sprintf("the file of the database is in use: another program has kept it for itself for more than %s", lockTimeout)
+		e.Hint = "it is tried again by itself; if it happens often, close the program that has the file open, or let it run an import or a backup at another time"
 	case 9:
 		e.Kind, e.Detail = Locked, fmt.Sprintf("the statement took longer than %s", statementTimeout)
 	case 1, 11, 26:

@@ -41,8 +41,7 @@ func (l *Listener) Validate() error {
 	case l.Certificate != "" && l.Key == "":
 		p.Add("/key", "is missing; the certificate needs it")
 	}
-	var unbuilt Problems
-	l.validateServes(&p, &unbuilt)
+	l.validateServes(&p)
 	if l.PublicURL != "" {
 		checkURL(&p, "/public_url", l.PublicURL, false)
 		if strings.Contains(l.PublicURL, "?") {
@@ -51,11 +50,6 @@ func (l *Listener) Validate() error {
 	}
 	checkCount(&p, "/trusted_proxies", len(l.TrustedProxies))
 	CheckNetworks(&p, "/trusted_proxies", l.TrustedProxies)
-	if len(unbuilt) > 0 {
-		err := Errorf(NotAvailable, "%s: %s", unbuilt[0].Pointer, unbuilt[0].Detail).WithHint("A setting that is accepted works: serve receiver, api and console.")
-		err.Fields = slices.Concat(unbuilt, p)
-		return err
-	}
 	return p.Err()
 }
 
@@ -82,18 +76,16 @@ func (l *Listener) validateAddress(p *Problems) {
 	}
 }
 
-func (l *Listener) validateServes(p, unbuilt *Problems) {
+func (l *Listener) validateServes(p *Problems) {
 	if len(l.Serves) == 0 {
-		p.Add("/serves", "is empty; name receiver, api, console or several")
+		p.Add("/serves", "is empty; name receiver, api, console, portal or several")
 	}
 	seen := map[string]bool{}
 	for i, room := range l.Serves[:min(len(l.Serves), MaxFields)] {
 		at := fmt.Sprintf("/serves/%d", i)
 		switch {
-		case room == ServesPortal:
-			unbuilt.Add(at, "%s is not available yet", room)
-		case room != ServesReceiver && room != ServesAPI && room != ServesConsole:
-			p.Add(at, "%q is none of receiver, api, console", room)
+		case !slices.Contains([]string{ServesReceiver, ServesAPI, ServesConsole, ServesPortal}, room):
+			p.Add(at, "%q is none of receiver, api, console, portal", room)
 		case seen[room]:
 			p.Add(at, "%s stands here twice", room)
 		}

@@ -31,5 +31,5 @@ func Scopes() []string {
 	for _, noun := range []string{"events", "event-types", "sources", "endpoints", "pipelines", "connections", "listeners", "deliveries", "tenants", "keys", "users"} {
 		all = append(all, noun+":read", noun+":write")
 	}
-	return append(all, "requests:read", "secrets:read", "audit:read")
+	return append(all, "requests:read", "secrets:read", "audit:read", "support:read", "mail:write")
 }

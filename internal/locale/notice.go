@@ -44,7 +44,7 @@ var notices = map[string]noticeKeys{
 // next, how to get no more of them. No value breaks a line; the subject is one line.
 // A kind that is not known says only which it is, about whom, and why.
 func (l Language) Notice(n Notice) (subject, body string) {
-	name, why, hint := oneLine(n.Name), oneLine(n.Why), oneLine(n.Hint)
+	name, why, hint := oneLine(n.Name), l.Sentence(oneLine(n.Why)), l.Sentence(oneLine(n.Hint))
 	keys, known := notices[n.Kind+" "+n.What]
 	if !known {
 		return oneLine("hacek." + n.Kind + "." + n.What + ": " + name), why + "\n"

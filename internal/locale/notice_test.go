@@ -15,7 +15,7 @@ var outage = time.Date(2026, 3, 3, 14, 5, 0, 0, time.UTC)
 // The mails as people read them, one file for each language.
 func TestO5_NoticesAsTheyAreRead(t *testing.T) {
 	notices := []Notice{
-		{What: "failing", State: "active", Failures: 3, Why: "the certificate expired on 2026-03-01", Hint: "ask the operator to renew it", Waiting: 3, Address: "https://hub.example.com/endpoints/ep_1"},
+		{What: "failing", State: "active", Failures: 3, Why: "the certificate expired on 2026-03-01", Hint: "the receiver's operator must renew it", Waiting: 3, Address: "https://hub.example.com/endpoints/ep_1"},
 		{What: "failing", State: "paused", Failures: 1, Waiting: 0},
 		{What: "disabled", State: "disabled", Failures: 1240, Why: "no success for 5d", Waiting: 1234},
 		{What: "recovered", State: "active", At: outage.Add(26 * time.Hour), Waiting: 1},

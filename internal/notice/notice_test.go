@@ -52,7 +52,7 @@ func TestO5_ANoticeCarriesItsLetter(t *testing.T) {
 		t.Errorf("facts: %v", first.data)
 	}
 	letter, _ := first.data["mail"].(map[string]any)
-	if letter == nil || letter["language"] != "de" || !strings.Contains(letter["subject"].(string), "„Lager“") || !strings.Contains(letter["body"].(string), "answered 500") {
+	if letter == nil || letter["language"] != "de" || !strings.Contains(letter["subject"].(string), "„Lager“") || !strings.Contains(letter["body"].(string), "Antwort 500") {
 		t.Errorf("letter: %v", first.data["mail"])
 	}
 	if second.data["mail"] != nil {

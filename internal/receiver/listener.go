@@ -30,24 +30,17 @@ const (
 // Listeners are the addresses that are set up beside the one of the start. Set the fields before the first Set; Run
 // looks after certificates and closes everything at its end.
 type Listeners struct {
-	// Handlers are the doors by what a listener serves: receiver, api, console. Room says whose a path is; nil knows
+	// Handlers are the doors by what a listener serves: receiver, api, console, portal. Room says whose a path is; nil knows
 	// /in/ and gives the rest to the API.
 	Handlers map[string]http.Handler
 	Room     func(path string) string
-	Log      *slog.Logger
+	// Along are the doors that come with another: files with the pages that need them.
+	Along map[string][]string
+	Log   *slog.Logger
 
 	mu   sync.Mutex
 	all  map[int64]*listener // by the listener's number
 	ends sync.WaitGroup      // servers that finish their last requests
-}
-
-// ListenerState is a listener as it is at this moment.
-type ListenerState struct {
-	ID      hub.ID
-	Name    string
-	Address string // where it really listens; "" while it is closed
-	Problem string // why it does not listen, or goes on with an old certificate; "" when all is well
-	Expires time.Time
 }
 
 // listener is one address with its server. Only Listeners touches it, under its lock; requests see conf and pair.
@@ -55,6 +48,7 @@ type listener struct {
 	set     settings.Listener
 	room    func(path string) string
 	tcp     net.Listener
+	since   time.Time
 	server  *http.Server
 	conf    atomic.Pointer[listening]
 	pair    *pair // nil: plain HTTP
@@ -120,9 +114,11 @@ func (ls *Listeners) tryOpen(l *listener) error {
 		return fmt.Errorf("trusted_proxies: %w", err)
 	}
 	next := &listening{name: l.set.Name, serves: map[string]http.Handler{}, trusted: trusted}
-	for _, what := range l.set.Serves {
-		if door := ls.Handlers[what]; door != nil {
-			next.serves[what] = door
+	for _, named := range l.set.Serves {
+		for _, what := range append([]string{named}, ls.Along[named]...) {
+			if door := ls.Handlers[what]; door != nil {
+				next.serves[what] = door
+			}
 		}
 	}
 	wanted, failed := ls.certificate(l)
@@ -149,7 +145,7 @@ func (ls *Listeners) tryOpen(l *listener) error {
 	}
 	d := &door{Listener: tcp}
 	d.pair.Store(wanted)
-	l.tcp = d
+	l.tcp, l.since = d, time.Now()
 	l.server = &http.Server{
 		Handler:           http.HandlerFunc(l.serve),
 		ReadHeaderTimeout: headerTimeout,
@@ -196,7 +192,7 @@ func (l *listener) serve(w http.ResponseWriter, req *http.Request) {
 		say(http.StatusNotFound, "nothing is served at this address").write(w)
 		return
 	}
-	if room == hub.ServesAPI && strings.HasSuffix(req.URL.Path, "/stream") {
+	if room != hub.ServesReceiver && strings.HasSuffix(req.URL.Path, "/stream") {
 		// Answers that never end by themselves; an error means a connection without deadlines, which is what is wanted.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
@@ -223,23 +219,23 @@ func (ls *Listeners) PublicURL(name string) string {
 }
 
 // State tells of one listener; false when nobody has set it up.
-func (ls *Listeners) State(id hub.ID) (ListenerState, bool) {
+func (ls *Listeners) State(id hub.ID) (hub.Listening, bool) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	for _, l := range ls.all {
 		if l.set.ID != id {
 			continue
 		}
-		s := ListenerState{ID: id, Name: l.set.Name, Problem: l.problem}
+		s := hub.Listening{Problem: l.problem}
 		if l.tcp != nil {
-			s.Address = l.tcp.Addr().String()
+			s.Address, s.Since = l.tcp.Addr().String(), l.since
 		}
 		if l.pair != nil && l.pair.current() != nil {
 			s.Expires = l.pair.current().Leaf.NotAfter
 		}
 		return s, true
 	}
-	return ListenerState{}, false
+	return hub.Listening{}, false
 }
 
 // Run reads changed certificates and opens what could not be opened before, until ctx ends; then it closes everything

@@ -30,10 +30,14 @@ func (h *house) buildConsole(c Config, o Options) {
 		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: h.store, Log: o.Log, Now: time.Now,
 		Version: o.Version, PublicURL: h.publicURL(c), First: &h.console.first, Live: &h.console.live, Tally: &h.console.tally,
 		Release: h.receiver.Release, PreviewSource: h.receiver.Preview, Trigger: h.receiver.Trigger,
-		Mail: h.pipelines.Mail, Retain: c.Retain,
+		Mail: h.pipelines.Mail, Retain: c.Retain, Support: h.writeSupport, Listening: h.listeners.State,
 	}
 	h.console.handle = pages.Handler()
-	h.listeners.Handlers[hub.ServesConsole] = h.console.handle
+	for _, room := range [...]string{hub.ServesConsole, hub.ServesPortal, servesFiles} {
+		h.listeners.Handlers[room] = h.console.handle
+	}
+	// Whoever may reach the console may reach the portal, which is less. One that serves the portal alone shows nothing else.
+	h.listeners.Along = map[string][]string{hub.ServesConsole: {hub.ServesPortal, servesFiles}, hub.ServesPortal: {servesFiles}}
 }
 
 // recorded passes outcomes on to whoever shows them.
@@ -45,6 +49,9 @@ func (c *console) recorded(outcomes []*store.Outcome) {
 // apiPaths are the first words of the paths that programs call; everything else is a page.
 var apiPaths = [...]string{"v1", "healthz", "readyz", "metrics", "openapi.json"}
 
+// servesFiles is the room of style sheets and scripts: nobody asks for it by name, it comes with pages.
+const servesFiles = "static"
+
 // roomOf says whose a path is.
 func roomOf(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
@@ -53,6 +60,10 @@ func roomOf(path string) string {
 		return hub.ServesReceiver
 	case slices.Contains(apiPaths[:], first):
 		return hub.ServesAPI
+	case first == "portal":
+		return hub.ServesPortal
+	case first == "static":
+		return servesFiles
 	}
 	return hub.ServesConsole
 }

@@ -26,6 +26,7 @@ import (
 	"hacek/internal/sender"
 	"hacek/internal/settings"
 	"hacek/internal/store"
+	"hacek/internal/support"
 	"hacek/packs"
 )
 
@@ -65,15 +66,19 @@ type house struct {
 	listeners *receiver.Listeners
 
 	console console
+	support *support.Bundle
 }
 
 // Run is the hub from start to clean stop. It returns when ctx has ended and everything is durable, or with the
 // reason why it could not start or go on.
 func Run(ctx context.Context, c Config, o Options) error {
+	remembered := &support.Log{}
+	o.Log = slog.New(remembered.Handler(o.Log.Handler()))
 	h, err := build(ctx, c, o)
 	if err != nil {
 		return err
 	}
+	h.support.Log = remembered
 	// Before anything is made that is shown only once.
 	door, err := openDoor(c, h.doors(), o.Log)
 	if err != nil {
@@ -215,7 +220,12 @@ func build(ctx context.Context, c Config, o Options) (*house, error) {
 		Stream:     h.stream,
 		PublicURL:  h.publicURL(c),
 		Release:    h.receiver.Release, PreviewSource: h.receiver.Preview, Trigger: h.receiver.Trigger,
+		Support: h.writeSupport, Mail: h.pipelines.Mail, Listening: h.listeners.State,
 	})
+	h.support = &support.Bundle{
+		Settings: h.settings, Store: h.store, Now: time.Now, Version: o.Version, Config: c.Shown(), Secrets: c.secrets(),
+		DeliveryLog: h.log.Path, Metrics: h.api.MetricsText, Ready: h.api.Health,
+	}
 	h.listeners.Room = roomOf
 	h.listeners.Handlers = map[string]http.Handler{hub.ServesReceiver: h.receiver, hub.ServesAPI: h.api}
 	h.buildConsole(c, o)

@@ -239,10 +239,17 @@ func TestRule12_AListenerServesItsOwnRoomsOnly(t *testing.T) {
 		_ = answer.Body.Close()
 		return answer.StatusCode
 	}
-	for room, want := range map[string][3]int{ // of /in/nobody, /v1/events, /login
-		"receiver": {404, 404, 404},
-		"api":      {404, 401, 404},
-		"console":  {404, 404, 200},
+	var tenant struct{ ID string }
+	if err := admin.Do(t.Context(), "GET", "/v1/tenants/default", nil, &tenant); err != nil {
+		t.Fatal(err)
+	}
+	portal := "/portal/" + tenant.ID
+	paths := []string{"/in/nobody", "/v1/events", "/login", portal, "/static/hacek.css"}
+	for room, want := range map[string][5]int{
+		"receiver": {404, 404, 404, 404, 404},
+		"api":      {404, 401, 404, 404, 404},
+		"console":  {404, 404, 200, 200, 200},
+		"portal":   {404, 404, 404, 200, 200},
 	} {
 		free, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -254,7 +261,7 @@ func TestRule12_AListenerServesItsOwnRoomsOnly(t *testing.T) {
 		if err := admin.Do(t.Context(), "POST", "/v1/listeners", []byte(body), nil); err != nil {
 			t.Fatal(err)
 		}
-		for i, path := range []string{"/in/nobody", "/v1/events", "/login"} {
+		for i, path := range paths {
 			if got := status(address, path); got != want[i] {
 				t.Errorf("the listener that serves %s answers %s with %d, want %d", room, path, got, want[i])
 			}

@@ -366,11 +366,11 @@ func TestATenantGoesOnlyWhenNothingOfItWorks(t *testing.T) {
 		_, err = o.CreatePipeline(o.ctx, acme.No, o.pipeline(`{"name":"p","steps":[{"type":"wait","for":"1s"}]}`), jana)
 		o.ok(err)
 		o.connection(acme.No, `{"name":"erp","driver":"sqlite","dsn":"erp.db"}`)
-		o.refused(o.DeleteTenant(o.ctx, uid, jana), hub.Conflict, "")
+		o.refused(o.DeleteTenant(o.ctx, uid, "", jana), hub.Conflict, "")
 		o.ok(o.DeleteTarget(o.ctx, acme.No, hub.KindPipeline, "p", "", jana))
-		o.refused(o.DeleteTenant(o.ctx, uid, jana), hub.Conflict, "")
+		o.refused(o.DeleteTenant(o.ctx, uid, "", jana), hub.Conflict, "")
 		o.ok(o.DeleteConnection(o.ctx, acme.No, "erp", "", jana))
-		o.ok(o.DeleteTenant(o.ctx, uid, jana))
+		o.ok(o.DeleteTenant(o.ctx, uid, "", jana))
 	})
 }
 

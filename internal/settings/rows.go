@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -78,9 +79,15 @@ func (s *Service) Tenants(ctx context.Context) ([]Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
+	portals, err := s.Store.AllPortalSettings(ctx)
+	if err != nil {
+		return nil, err
+	}
 	all := make([]Tenant, len(rows))
 	for i, row := range rows {
-		all[i] = fromTenantRow(row)
+		if all[i], err = fromTenantRow(row, portals[row.No]); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }
@@ -91,15 +98,25 @@ func (s *Service) Tenant(ctx context.Context, ref string) (Tenant, error) {
 	if err != nil {
 		return Tenant{}, err
 	}
-	return fromTenantRow(row), nil
+	portal, err := s.Store.PortalSettings(ctx, row.No)
+	if err != nil {
+		return Tenant{}, err
+	}
+	return fromTenantRow(row, portal)
 }
 
-func fromTenantRow(r store.Tenant) Tenant {
-	t := Tenant{ID: r.ID, No: r.No, Name: r.Name, Metadata: r.Metadata, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+func fromTenantRow(r store.Tenant, portal []byte) (Tenant, error) {
+	t := Tenant{ID: r.ID, No: r.No, Name: r.Name, Metadata: r.Metadata, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
 	if r.UID != "" {
 		t.UID = &r.UID
 	}
-	return t
+	if portal != nil {
+		if err := json.Unmarshal(portal, &t.Portal); err != nil {
+			return t, fmt.Errorf("read the portal of tenant %s: %w", r.ID.Text(hub.TenantPrefix), err)
+		}
+	}
+	t.Portal.Complete()
+	return t, nil
 }
 
 // putTenant writes a new tenant (prev nil), a changed one, or a deletion (next nil).
@@ -108,8 +125,11 @@ func putTenant(ctx context.Context, tx *store.Tx, action string, prev, next *Ten
 	if t == nil {
 		t = prev
 	}
+	portal, err := asJSON(t.Portal)
+	if err != nil {
+		return err
+	}
 	row := store.Tenant{No: t.No, ID: t.ID, UID: t.uid(), Name: t.Name, Metadata: t.Metadata, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}
-	var err error
 	switch {
 	case prev == nil:
 		err = tx.InsertTenant(ctx, &row)
@@ -117,13 +137,17 @@ func putTenant(ctx context.Context, tx *store.Tx, action string, prev, next *Ten
 	case next == nil:
 		err = tx.DeleteTenant(ctx, t.No, at)
 	default:
-		err = tx.UpdateTenant(ctx, &row)
+		err = tx.UpdateTenant(ctx, &row, prev.Version)
+	}
+	if err == nil && next != nil {
+		t.Version = row.Version
+		err = tx.PutPortalSettings(ctx, t.No, portal)
 	}
 	if err != nil {
 		return err
 	}
 	r := store.Revision{Tenant: t.No, At: at, Who: who, Action: action, Kind: kindTenant, Object: t.ID.Text(hub.TenantPrefix)}
-	return revise(ctx, tx, r, prev, next)
+	return revise(ctx, tx, r, prev.noted(), next.noted())
 }
 
 // Keys lists a tenant's API keys, oldest first.

@@ -56,6 +56,8 @@ type Service struct {
 // By says who changes something, for the audit, and what they have confirmed.
 type By struct {
 	Name string
+	// Portal marks a tenant's own customer, who may not do all that an editor may.
+	Portal bool
 	// Backlog confirms that what waits may go to another host than the one it was accepted for.
 	Backlog bool
 }

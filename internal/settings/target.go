@@ -18,6 +18,9 @@ func (s *Service) createTarget(ctx context.Context, t hub.Target, by By) (hub.Ta
 	if err := s.prepareTarget(ctx, &t, nil, now); err != nil {
 		return hub.Target{}, err
 	}
+	if err := s.checkPortal(ctx, &t, nil, by); err != nil {
+		return hub.Target{}, err
+	}
 	t.ID, t.Version, t.CreatedAt, t.UpdatedAt, t.State, t.StateAt = hub.NewID(), 1, now, now, hub.Active, now
 	named(&t)
 	if err := s.uidIsFree(ctx, t); err != nil {
@@ -92,6 +95,9 @@ func (s *Service) change(ctx context.Context, prev, next hub.Target, ifMatch str
 	}
 	now := s.now()
 	if err := s.prepareTarget(ctx, &next, &prev, now); err != nil {
+		return hub.Target{}, err
+	}
+	if err := s.checkPortal(ctx, &next, &prev, by); err != nil {
 		return hub.Target{}, err
 	}
 	t := prev

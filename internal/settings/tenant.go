@@ -22,11 +22,16 @@ type Tenant struct {
 	UID       *string         `json:"uid"`
 	Name      string          `json:"name"`
 	Metadata  json.RawMessage `json:"metadata"`
+	Portal    hub.Portal      `json:"portal"`
+	Version   int64           `json:"-"`
 	CreatedAt time.Time       `json:"created_at"`
 	UpdatedAt time.Time       `json:"updated_at"`
 }
 
 const maxMetadata = 16 << 10
+
+// ETag names a version of a tenant.
+func (t Tenant) ETag() string { return etag(t.Version) }
 
 func (t *Tenant) complete() {
 	t.Metadata = absentNull(t.Metadata)
@@ -39,6 +44,7 @@ func (t *Tenant) complete() {
 	if t.Name == "" && t.UID != nil {
 		t.Name = *t.UID
 	}
+	t.Portal.Complete()
 }
 
 func (t *Tenant) uid() string {
@@ -64,6 +70,7 @@ func (t *Tenant) validate() error {
 	} else if _, err := expr.ParseDoc(t.Metadata); err != nil {
 		p.Add("/metadata", "%s", err)
 	}
+	t.Portal.Validate(&p, "/portal")
 	return p.Err()
 }
 
@@ -97,12 +104,15 @@ func (s *Service) CreateTenant(ctx context.Context, t Tenant, by By) (_ Tenant, 
 }
 
 // PatchTenant merges a JSON object into a tenant (RFC 7396).
-func (s *Service) PatchTenant(ctx context.Context, ref string, patch json.RawMessage, by By) (Tenant, error) {
+func (s *Service) PatchTenant(ctx context.Context, ref string, patch json.RawMessage, ifMatch string, by By) (Tenant, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	prev, err := s.Tenant(ctx, ref)
 	if err != nil {
 		return Tenant{}, err
+	}
+	if !matches(prev.Version, ifMatch) {
+		return Tenant{}, changedMeanwhile("the tenant has changed meanwhile: it is at %s now", prev.ETag())
 	}
 	changes, err := object(patch)
 	if err != nil {
@@ -124,7 +134,7 @@ func (s *Service) PatchTenant(ctx context.Context, ref string, patch json.RawMes
 	if err := next.validate(); err != nil {
 		return Tenant{}, err
 	}
-	next.ID, next.No, next.CreatedAt, next.UpdatedAt = prev.ID, prev.No, prev.CreatedAt, s.now()
+	next.ID, next.No, next.Version, next.CreatedAt, next.UpdatedAt = prev.ID, prev.No, prev.Version, prev.CreatedAt, s.now()
 	if next.uid() != prev.uid() {
 		if prev.uid() == DefaultTenant {
 			return Tenant{}, hub.Errorf(hub.Conflict, "the tenant %q keeps its uid: calls that name no tenant go there", DefaultTenant)
@@ -135,19 +145,23 @@ func (s *Service) PatchTenant(ctx context.Context, ref string, patch json.RawMes
 			return Tenant{}, err
 		}
 	}
-	if err := s.commitTenant(ctx, "changed", &prev, &next, by); err != nil {
+	if err := s.commitTenant(ctx, "changed", &prev, &next, by); err != nil { // counts the version up
 		return Tenant{}, err
 	}
 	return next, nil
 }
 
-// DeleteTenant removes a tenant that has no endpoints, pipelines, sources and connections left; its keys end at once.
-func (s *Service) DeleteTenant(ctx context.Context, ref string, by By) error {
+// DeleteTenant removes a tenant that has no endpoints, pipelines, sources and connections left; its keys, users and
+// portal end at once.
+func (s *Service) DeleteTenant(ctx context.Context, ref, ifMatch string, by By) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, err := s.Tenant(ctx, ref)
 	if err != nil {
 		return err
+	}
+	if !matches(t.Version, ifMatch) {
+		return changedMeanwhile("the tenant has changed meanwhile: it is at %s now", t.ETag())
 	}
 	if t.uid() == DefaultTenant {
 		return hub.Errorf(hub.Conflict, "the tenant %q cannot be deleted: calls that name no tenant go there", DefaultTenant)

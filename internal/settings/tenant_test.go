@@ -24,19 +24,19 @@ func TestATenantIsMadeOnceAndDeletedEmpty(t *testing.T) {
 		if !created || again || a.ID != b.ID || b.Name != "customer-2" {
 			t.Errorf("got %v %v %+v %+v", created, again, a, b)
 		}
-		got, err := o.PatchTenant(o.ctx, uid, json.RawMessage(`{"name":"Two","metadata":{"plan":"small"}}`), jana)
+		got, err := o.PatchTenant(o.ctx, uid, json.RawMessage(`{"name":"Two","metadata":{"plan":"small"}}`), "", jana)
 		o.ok(err)
 		if got.Name != "Two" || string(got.Metadata) != `{"plan":"small"}` || *got.UID != uid {
 			t.Errorf("got %+v", got)
 		}
 		_, err = o.CreateEndpoint(o.ctx, a.No, o.endpoint(plain), jana)
 		o.ok(err)
-		o.refused(o.DeleteTenant(o.ctx, uid, jana), hub.Conflict, "")
+		o.refused(o.DeleteTenant(o.ctx, uid, "", jana), hub.Conflict, "")
 		o.ok(o.DeleteEndpoint(o.ctx, a.No, "wms.example", "", jana))
-		o.ok(o.DeleteTenant(o.ctx, a.ID.Text(hub.TenantPrefix), jana))
+		o.ok(o.DeleteTenant(o.ctx, a.ID.Text(hub.TenantPrefix), "", jana))
 		_, err = o.Tenant(o.ctx, uid)
 		o.refused(err, hub.NotFound, "")
-		o.refused(o.DeleteTenant(o.ctx, "default", jana), hub.Conflict, "")
+		o.refused(o.DeleteTenant(o.ctx, "default", "", jana), hub.Conflict, "")
 		all, err := o.Tenants(o.ctx)
 		o.ok(err)
 		if len(all) != 1 || o.keys == 0 {

@@ -23,45 +23,123 @@ func Undoable(r *store.Revision) bool {
 	return false
 }
 
-// Undo puts the settings of an object back to what they were before a change, whatever changed since; that is a change
-// of its own. Secrets are not part of the past: today's stay, and are asked for again where they would go elsewhere.
-func (s *Service) Undo(ctx context.Context, tenant, revision int64, by By) (store.Revision, error) {
+// Undone is a change that was taken back, and the version of the settings since.
+type Undone struct {
+	store.Revision
+	ETag string
+}
+
+// Undo puts the settings of an object back to what they were before a change; that is a change of its own. ifMatch "*"
+// does so whatever changed since, an ETag while the settings are at it, and "" while that change is the newest one.
+// Secrets are not part of the past: today's stay, and are asked for again where they would go elsewhere.
+func (s *Service) Undo(ctx context.Context, tenant, revision int64, ifMatch string, by By) (Undone, error) {
 	r, err := s.Store.Revision(ctx, tenant, revision)
 	if err != nil {
-		return r, err
+		return Undone{}, err
 	}
+	u := Undone{Revision: r}
 	if !Undoable(&r) {
-		return r, hub.Errorf(hub.Conflict, "the change %q of %s cannot be taken back", r.Action, r.Object).
+		return u, hub.Errorf(hub.Conflict, "the change %q of %s cannot be taken back", r.Action, r.Object).
 			WithHint("Change it by hand to what it shall be.")
+	}
+	if ifMatch == "" {
+		if ifMatch, err = s.sinceThen(ctx, &r); err != nil {
+			return u, err
+		}
 	}
 	switch r.Kind {
 	case string(hub.KindEndpoint):
 		e := hub.DefaultEndpoint()
 		if err := earlierTarget(r.Before, &e); err != nil {
-			return r, err
+			return u, err
 		}
-		_, _, err = s.ReplaceEndpoint(ctx, tenant, r.Object, e, "", by)
+		t, _, err := s.ReplaceEndpoint(ctx, tenant, r.Object, e, ifMatch, by)
+		u.ETag = s.ETag(t)
+		return u, err
 	case string(hub.KindPipeline):
 		p := hub.DefaultPipeline()
 		if err := earlierTarget(r.Before, &p); err != nil {
-			return r, err
+			return u, err
 		}
-		_, _, err = s.ReplacePipeline(ctx, tenant, r.Object, p, "", by)
+		t, _, err := s.ReplacePipeline(ctx, tenant, r.Object, p, ifMatch, by)
+		u.ETag = s.ETag(t)
+		return u, err
 	case kindSource:
-		_, _, err = s.ReplaceSource(ctx, tenant, r.Object, r.Before, "", by)
+		t, _, err := s.ReplaceSource(ctx, tenant, r.Object, r.Before, ifMatch, by)
+		u.ETag = t.ETag()
+		return u, err
 	case kindConnection:
-		_, _, err = s.ReplaceConnection(ctx, tenant, r.Object, r.Before, "", by)
+		t, _, err := s.ReplaceConnection(ctx, tenant, r.Object, r.Before, ifMatch, by)
+		u.ETag = t.ETag()
+		return u, err
 	case kindTable:
-		_, _, err = s.ReplaceTable(ctx, tenant, r.Object, r.Before, "", by)
+		t, _, err := s.ReplaceTable(ctx, tenant, r.Object, r.Before, ifMatch, by)
+		u.ETag = t.ETag()
+		return u, err
 	case kindListener:
-		_, _, err = s.ReplaceListener(ctx, r.Object, r.Before, "", by)
-	case kindUser:
-		var patch json.RawMessage
-		if patch, err = earlierUser(r.Before); err == nil {
-			_, err = s.PatchUser(ctx, tenant, r.Object, patch, hub.Secret{}, "", by)
-		}
+		t, _, err := s.ReplaceListener(ctx, r.Object, r.Before, ifMatch, by)
+		u.ETag = t.ETag()
+		return u, err
 	}
-	return r, err
+	patch, err := earlierUser(r.Before)
+	if err != nil {
+		return u, err
+	}
+	t, err := s.PatchUser(ctx, tenant, r.Object, patch, hub.Secret{}, ifMatch, by)
+	u.ETag = s.UserETag(t)
+	return u, err
+}
+
+// sinceThen is the ETag at which a change is still the newest one. It is read before the changes are: whoever changes
+// something in between is noticed either way.
+func (s *Service) sinceThen(ctx context.Context, r *store.Revision) (string, error) {
+	now, err := s.etagOf(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	page := store.Page{Limit: 250}
+	for {
+		list, next, err := s.Store.Revisions(ctx, store.RevisionFilter{Tenant: r.Tenant, Kind: r.Kind, Object: r.Object}, page)
+		if err != nil {
+			return "", err
+		}
+		for i := range list {
+			switch later := &list[i]; {
+			case later.No <= r.No:
+				return now, nil
+			case Undoable(later):
+				return "", hub.Errorf(hub.PreconditionFailed, "%s has changed since, by %s at %s", r.Object, later.Who, hub.TimeText(later.At)).
+					WithHint("Undo the newer change first, or send If-Match with the ETag of today's settings, or *, to undo this one all the same.")
+			}
+		}
+		if next == "" {
+			return now, nil
+		}
+		page.Cursor = next
+	}
+}
+
+// etagOf is the version at which the object of a revision is now.
+func (s *Service) etagOf(ctx context.Context, r *store.Revision) (string, error) {
+	switch r.Kind {
+	case kindSource:
+		t, err := s.Source(ctx, r.Tenant, r.Object)
+		return t.ETag(), err
+	case kindConnection:
+		t, err := s.Connection(ctx, r.Tenant, r.Object)
+		return t.ETag(), err
+	case kindTable:
+		t, err := s.Table(ctx, r.Tenant, r.Object)
+		return t.ETag(), err
+	case kindListener:
+		t, err := s.Listener(ctx, r.Object)
+		return t.ETag(), err
+	case kindUser:
+		t, err := s.User(ctx, r.Tenant, r.Object)
+		return s.UserETag(t), err
+	}
+	t, err := s.Target(ctx, r.Tenant, hub.Kind(r.Kind), r.Object)
+	return s.ETag(t), err
 }
 
 // earlierTarget reads the settings that the change history keeps of a target.

@@ -17,12 +17,13 @@ type Tenant struct {
 	UID       string // "" when none
 	Name      string
 	Metadata  []byte // a JSON object
+	Version   int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
 
 const tenantColumns = `
-	SELECT no, id, uid, name, metadata, created_at, updated_at
+	SELECT no, id, uid, name, metadata, version, created_at, updated_at
 	FROM tenant
 	WHERE deleted_at IS NULL`
 
@@ -30,7 +31,7 @@ func scanTenant(row rower) (Tenant, error) {
 	var t Tenant
 	var uid sql.NullString
 	var created, updated int64
-	err := row.Scan(&t.No, &t.ID, &uid, &t.Name, &t.Metadata, &created, &updated)
+	err := row.Scan(&t.No, &t.ID, &uid, &t.Name, &t.Metadata, &t.Version, &created, &updated)
 	t.UID, t.CreatedAt, t.UpdatedAt = uid.String, fromMillis(created), fromMillis(updated)
 	return t, err
 }
@@ -87,10 +88,11 @@ func (s *Store) CountTenants(ctx context.Context) (n int, err error) {
 // InsertTenant stores a new tenant and gives it its number.
 func (tx *Tx) InsertTenant(ctx context.Context, t *Tenant) error {
 	const insert = `
-		INSERT INTO tenant (id, uid, name, metadata, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6)
+		INSERT INTO tenant (id, uid, name, metadata, version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		RETURNING no`
-	err := tx.QueryRowContext(ctx, insert, t.ID[:], nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"), millis(t.CreatedAt), millis(t.UpdatedAt)).Scan(&t.No)
+	t.Version = 1
+	err := tx.QueryRowContext(ctx, insert, t.ID[:], nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"), t.Version, millis(t.CreatedAt), millis(t.UpdatedAt)).Scan(&t.No)
 	if isConflict(err) {
 		return hub.Errorf(hub.Conflict, "a tenant with uid %q exists", t.UID)
 	}
@@ -100,21 +102,29 @@ func (tx *Tx) InsertTenant(ctx context.Context, t *Tenant) error {
 	return nil
 }
 
-// UpdateTenant stores a tenant's uid, name and metadata.
-func (tx *Tx) UpdateTenant(ctx context.Context, t *Tenant) error {
+// UpdateTenant stores uid, name and metadata of a tenant that nobody has changed since version prev.
+func (tx *Tx) UpdateTenant(ctx context.Context, t *Tenant, prev int64) error {
 	const update = `
 		UPDATE tenant
-		SET uid = $1, name = $2, metadata = $3, updated_at = $4
-		WHERE no = $5 AND deleted_at IS NULL`
-	return tx.one(ctx, fmt.Sprintf("no tenant %q", t.Name), update, nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"), millis(t.UpdatedAt), t.No)
+		SET uid = $1, name = $2, metadata = $3, version = $4, updated_at = $5
+		WHERE no = $6 AND version = $7 AND deleted_at IS NULL`
+	t.Version = prev + 1
+	err := tx.one(ctx, fmt.Sprintf("no tenant %q", t.Name), update, nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"), t.Version, millis(t.UpdatedAt), t.No, prev)
+	if hub.CodeOf(err) == hub.NotFound {
+		return hub.Errorf(hub.PreconditionFailed, "the tenant has changed meanwhile").WithHint("Read it again and repeat the change.")
+	}
+	return err
 }
 
-// DeleteTenant marks a tenant as gone and frees its uid; its keys and its users end with it.
+// DeleteTenant marks a tenant as gone and frees its uid; its keys, its users and its portal end with it.
 func (tx *Tx) DeleteTenant(ctx context.Context, no int64, at time.Time) error {
 	for _, statement := range []string{
 		`DELETE FROM api_key WHERE tenant_no = $1`,
 		`DELETE FROM session WHERE person_no IN (SELECT no FROM person WHERE tenant_no = $1)`,
 		`DELETE FROM person WHERE tenant_no = $1`,
+		`DELETE FROM portal_link WHERE tenant_no = $1`,
+		`DELETE FROM portal_session WHERE tenant_no = $1`,
+		`DELETE FROM portal WHERE tenant_no = $1`,
 	} {
 		if _, err := tx.ExecContext(ctx, statement, no); err != nil {
 			return fmt.Errorf("delete tenant's keys and users: %w", err)

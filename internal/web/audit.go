@@ -22,6 +22,7 @@ type auditView struct {
 	Lines   []auditLine
 	Pager   Pager
 	Refused *Form // an undo that was refused
+	Waiting int64 // deliveries that would go elsewhere: to be confirmed
 }
 
 type auditLine struct {
@@ -42,7 +43,7 @@ const (
 
 // auditKinds are what one may filter by.
 func auditKinds() []string {
-	return []string{"endpoint", "pipeline", "source", "connection", "table", "listener", "event_type", "user", "key", "tenant", "delivery", "request", "event"}
+	return []string{"endpoint", "pipeline", "source", "connection", "table", "listener", "event_type", "user", "key", "tenant", "delivery", "request", "event", "support_bundle"}
 }
 
 // auditOfHub chooses the changes of what belongs to no tenant.
@@ -116,6 +117,9 @@ func (v *visit) auditLine(r *store.Revision, of string) auditLine {
 	if line.Name == "" {
 		line.Name = r.Object
 	}
+	if r.Kind == "support_bundle" {
+		line.Name = line.Kind
+	}
 	if settings.Undoable(r) && (v.who.Installation || !ofInstallation(r.Kind)) {
 		line.Undo = address("/settings/audit/"+strconv.FormatInt(r.No, 10)+"/undo", auditQuery(of))
 	}
@@ -139,8 +143,12 @@ func ofInstallation(kind string) bool { return kind == "connection" || kind == "
 
 func (v *visit) actionWord(action string) string {
 	switch action {
-	case "created", "changed", "deleted", "paused", "resumed", "disabled", "active", "resent", "released", "shared":
+	case "created", "changed", "deleted", "paused", "resumed", "disabled", "active", "resent", "released", "shared", "taken":
 		return v.lang.Text("web_settings.action." + action)
+	case "portal link made":
+		return v.lang.Text("web_portal.action.link")
+	case "portal entered":
+		return v.lang.Text("web_portal.action.entered")
 	case "secret read":
 		return v.lang.Text("web_settings.action.secret_read")
 	case "changed with password":
@@ -268,6 +276,32 @@ func flat(raw []byte) map[string]string {
 	return out
 }
 
+// refuseUndo shows the list again with why, and asks where deliveries that wait would go elsewhere.
+func (v *visit) refuseUndo(r *store.Revision, refusal error) error {
+	if ours(refusal) {
+		return refusal
+	}
+	page, err := v.audit()
+	if err != nil {
+		return err
+	}
+	page.Refused = v.newForm(address(v.r.URL.Path, v.r.URL.RawQuery), refusal)
+	page.Pager = Pager{}
+	if hub.CodeOf(refusal) == hub.Conflict && (r.Kind == string(hub.KindEndpoint) || r.Kind == string(hub.KindPipeline)) {
+		t, err := v.Settings.Target(v.ctx(), r.Tenant, hub.Kind(r.Kind), r.Object)
+		if err != nil {
+			return err
+		}
+		if page.Waiting, _, err = v.Store.Waiting(v.ctx(), t.No); err != nil {
+			return err
+		}
+		if page.Waiting > 0 {
+			page.Refused.Detail, page.Refused.Hint = "", ""
+		}
+	}
+	return v.refuse(refusal, "audit", v.lang.Text("web_settings.audit"), page)
+}
+
 // undoChange puts settings back to what they were before a change.
 func (v *visit) undoChange() error {
 	tenant, err := v.auditTenant(v.r.URL.Query().Get("of"))
@@ -287,17 +321,8 @@ func (v *visit) undoChange() error {
 			return err
 		}
 	}
-	if _, err = v.Settings.Undo(v.ctx(), tenant, no, v.by()); err != nil {
-		if ours(err) {
-			return err
-		}
-		page, broken := v.audit()
-		if broken != nil {
-			return broken
-		}
-		page.Refused = v.newForm(v.r.URL.Path, err)
-		page.Pager = Pager{}
-		return v.refuse(err, "audit", v.lang.Text("web_settings.audit"), page)
+	if _, err = v.Settings.Undo(v.ctx(), tenant, no, "*", v.byMoving()); err != nil {
+		return v.refuseUndo(&r, err)
 	}
 	name := nameIn(r.Before)
 	if name == "" {

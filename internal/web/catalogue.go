@@ -133,7 +133,8 @@ func (v *visit) groupTitle(labels map[string]string, group string) string {
 type packsView struct {
 	Tabs    []filterLine
 	Packs   []packLine
-	MayEdit bool
+	MayEdit bool // install them
+	MayUse  bool // what is ready in them
 }
 
 type packLine struct {
@@ -145,7 +146,7 @@ type packLine struct {
 type presetLine struct{ Title, Text, Kind, Path string }
 
 func (v *visit) packsPage() error {
-	page := packsView{Tabs: v.catalogueTabs("packs"), MayEdit: v.who.Installation}
+	page := packsView{Tabs: v.catalogueTabs("packs"), MayEdit: v.who.Installation, MayUse: v.may(hub.Editor)}
 	all, err := v.Settings.Packs()
 	if err != nil {
 		return err

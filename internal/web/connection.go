@@ -109,7 +109,7 @@ func (v *visit) testConnection() error {
 		return err
 	}
 	page := v.connection(&c, nil)
-	page.Test = &testView{test.Error == "", test.Error, test.Hint, max(test.Took, time.Millisecond)}
+	page.Test = &testView{test.Error == "", v.lang.Sentence(test.Error), v.lang.Sentence(test.Hint), max(test.Took, time.Millisecond)}
 	return v.show("connection", c.Name, page)
 }
 

@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -39,10 +40,17 @@ type Console struct {
 	PreviewSource func(ctx context.Context, tenant int64, s settings.Source, last int) (hub.SourcePreview, error)
 	Trigger       func(ctx context.Context, s settings.Source, eventType string) (hub.InRequest, error)
 
+	// Support writes the bundle for whoever helps. Nil: there is none.
+	Support func(ctx context.Context, to io.Writer, by settings.By) error
+	// Listening says how a listener is at this moment; false when it does not run. Nil: nobody knows.
+	Listening func(id hub.ID) (hub.Listening, bool)
 	// Mail is the server that notices go through. Nil: none is set, and the page says so.
 	Mail *mail.Mailer
 	// Retain is how long finished events are kept; zero: for good.
 	Retain time.Duration
+
+	// CheckEvery is how often an open stream asks whether its reader may still see it. Zero: half a minute.
+	CheckEvery time.Duration
 
 	made   madeSecrets
 	pages  *pages
@@ -58,6 +66,8 @@ func (c *Console) Handler() http.Handler {
 	for _, r := range c.routes() {
 		mux.Handle(r.method+" "+r.path, c.guarded(c.answer(r)))
 	}
+	mux.Handle("/portal/{tenant}", c.portalDoor())
+	mux.Handle("/portal/{tenant}/", c.portalDoor())
 	mux.Handle("/", c.guarded(c.answer(route{least: "", open: true, handle: (*visit).unknown})))
 	return secured(mux)
 }
@@ -73,14 +83,17 @@ func (c *Console) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// policy lets a page load what we serve, and nothing else; no text of an event can become a script.
-const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+// policy lets a page load what we serve, and nothing else; no text of an event can become a script. framing says who may
+// show it in a frame.
+func policy(framing string) string {
+	return "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+		"form-action 'self'; frame-ancestors " + framing + "; base-uri 'none'"
+}
 
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", policy("'none'"))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,11 +41,12 @@ func deliveryStates() []string {
 
 func (v *visit) deliveriesPage() error {
 	query := v.r.URL.Query()
-	page := deliveriesView{Some: v.filtered("state", "target", "key", "since", "until"), MayAct: v.may(hub.Operator)}
+	page := deliveriesView{Some: v.filtered("state", "target", "key", "since", "until"), MayAct: v.may(hub.Operator) && v.portal == nil}
 	targets, err := v.targetsByNo()
 	if err != nil {
 		return err
 	}
+	maps.DeleteFunc(targets, func(_ int64, t hub.Target) bool { return !v.mine(&t) })
 	filter := store.DeliveryFilter{Tenant: v.tenant(), Key: typed(query.Get("key"))}
 	filter.Since, filter.Until, page.Wrong = v.span()
 	var wanted []string
@@ -55,6 +57,9 @@ func (v *visit) deliveriesPage() error {
 	v.narrow(&filter, wanted, targets)
 	if ref := query.Get("target"); ref != "" {
 		t, err := v.Settings.AnyTarget(v.ctx(), v.tenant(), ref)
+		if err == nil && !v.mine(&t) {
+			err = hub.Errorf(hub.NotFound, "%s", ref)
+		}
 		if err != nil {
 			return err
 		}
@@ -64,6 +69,9 @@ func (v *visit) deliveriesPage() error {
 		} else {
 			filter.Targets = []int64{t.No}
 		}
+	}
+	if v.portal != nil && len(filter.Targets) == 0 {
+		filter.Targets = append(slices.Collect(maps.Keys(targets)), -1) // an empty list would be all
 	}
 	page.Follow, page.Live, page.Here = v.following()
 	page.States, page.Filters = v.deliveryFilters(wanted, targets)

@@ -49,6 +49,9 @@ func (v *visit) oneDelivery() (id hub.DeliveryID, d store.DeliveryRow, t hub.Tar
 		return id, d, t, err
 	}
 	t, err = v.Store.TargetByNo(v.ctx(), v.tenant(), d.Target)
+	if err == nil && !v.mine(&t) {
+		err = hub.Errorf(hub.NotFound, "%s", v.r.URL.Path)
+	}
 	return id, d, t, err
 }
 
@@ -67,6 +70,9 @@ func (v *visit) delivery() (deliveryView, error) {
 	page := deliveryView{
 		ID: row.ID, Number: row.Number, Type: d.Type, Title: words.word(v.ctx(), d.Type), Target: t.Name, TargetPath: row.TargetPath,
 		Story: searchPath(event), Event: "/events/" + event, Badge: row.Badge, Reason: row.Reason, Here: row.Path,
+	}
+	if v.portal != nil {
+		page.Story, page.Event = "", ""
 	}
 	page.Facts = []setting{
 		{v.lang.Text("web_history.event_type"), d.Type},
@@ -90,14 +96,18 @@ func (v *visit) delivery() (deliveryView, error) {
 	} else {
 		page.Again = page.Here + "/again"
 	}
-	if v.may(hub.Editor) {
-		page.Edit = page.Here + "/edit"
+	page.Edit = page.Here + "/edit"
+	if !v.may(hub.Editor) || v.portal != nil {
+		page.Edit = ""
+	}
+	if v.portal != nil {
+		page.Cancel = ""
 	}
 	return page, nil
 }
 
 func (v *visit) attemptLine(a *hub.Attempt, open bool) attemptLine {
-	line := attemptLine{N: a.N, At: a.At, Took: v.lang.Duration(max(a.Took.Round(time.Millisecond), time.Millisecond)), Error: visible(a.Error), Hint: visible(a.Hint), Open: open}
+	line := attemptLine{N: a.N, At: a.At, Took: v.lang.Duration(max(a.Took.Round(time.Millisecond), time.Millisecond)), Error: v.said(a.Error), Hint: v.said(a.Hint), Open: open}
 	word := v.result(a.Result, max(a.Status, a.Response.Status))
 	switch a.Result {
 	case hub.Succeeded:

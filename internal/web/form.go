@@ -58,17 +58,17 @@ func (v *visit) newForm(action string, err error, fields ...Field) *Form {
 		return f
 	}
 	_, headline := headlineOf(e.Code)
-	f.Headline, f.Hint = v.lang.Text(headline), e.Hint
+	f.Headline, f.Hint = v.lang.Text(headline), v.said(e.Hint)
 	for _, wrong := range e.Fields {
 		if field := f.at(fields, wrong.Pointer); field != nil {
-			field.Error = wrong.Detail
+			field.Error = v.said(wrong.Detail)
 			f.Wrong = append(f.Wrong, field)
 		} else {
-			f.Detail = strings.TrimSpace(f.Detail + " " + wrong.Pointer + " " + wrong.Detail)
+			f.Detail = strings.TrimSpace(f.Detail + " " + wrong.Pointer + " " + v.said(wrong.Detail))
 		}
 	}
 	if len(e.Fields) == 0 {
-		f.Detail = e.Detail
+		f.Detail = v.said(e.Detail)
 	}
 	return f
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"hacek/internal/hub"
 	"hacek/internal/settings"
 	"hacek/packs"
 )
@@ -47,7 +48,11 @@ type galleryPresetView struct {
 func (v *visit) presetWebhookPage() error { return v.showPreset(nil) }
 
 func (v *visit) webhookPreset() (settings.Preset, error) {
-	return v.Settings.PresetNamed(v.r.PathValue("pack"), v.r.PathValue("preset"))
+	p, err := v.Settings.PresetNamed(v.r.PathValue("pack"), v.r.PathValue("preset"))
+	if err == nil && p.Kind != settings.PresetTarget {
+		err = hub.Errorf(hub.NotFound, "%s", v.r.URL.Path)
+	}
+	return p, err
 }
 
 func (v *visit) showPreset(refusal error) error {

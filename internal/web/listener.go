@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"hacek/internal/hub"
 	"hacek/internal/settings"
@@ -22,6 +23,9 @@ type listenerLine struct {
 	Serves                      []string
 	TLS                         bool
 	Badge                       Badge
+	Since                       time.Time
+	Problem                     string
+	Certificate                 string // once it ends soon
 }
 
 func (v *visit) listenersPage() error {
@@ -39,15 +43,44 @@ func (v *visit) listenersPage() error {
 	for i := range list {
 		l := &list[i]
 		line := listenerLine{Name: l.Name, Address: l.Address, Path: listenerPath(l), Public: l.PublicURL, TLS: l.Certificate != "", Badge: Badge{"ok", "dot", v.lang.Text("web.state.active")}}
-		if !l.Active {
-			line.Badge = Badge{"skip", "off", v.lang.Text("web.state.off")}
-		}
+		v.listening(&line, l)
 		for _, room := range l.Serves {
 			line.Serves = append(line.Serves, v.lang.Text("web_listener.serves."+room))
 		}
 		page.Lines = append(page.Lines, line)
 	}
 	return v.show("listeners", v.lang.Text("web_listener.title"), page)
+}
+
+// listening adds how a listener is at this moment.
+func (v *visit) listening(line *listenerLine, l *settings.Listener) {
+	text := v.lang.Text
+	if !l.Active {
+		line.Badge = Badge{"skip", "off", text("web.state.off")}
+		return
+	}
+	if v.Listening == nil {
+		return
+	}
+	is, known := v.Listening(l.ID)
+	if !known {
+		return
+	}
+	line.Since, line.Problem = is.Since, v.lang.Sentence(is.Problem)
+	switch {
+	case is.Address == "":
+		line.Badge = Badge{"fail", "fail", text("web_listener.closed")}
+	case is.Problem != "":
+		line.Badge = Badge{"hold", "warn", text("web_listener.open_but")}
+	default:
+		line.Badge.Word = text("web_listener.open")
+	}
+	switch days, near := is.DaysLeft(v.moment); {
+	case near && days < 0:
+		line.Certificate = text("web_listener.certificate_over")
+	case near:
+		line.Certificate = v.lang.Text("web_listener.certificate_days", "count", days)
+	}
 }
 
 func listenerPath(l *settings.Listener) string {
@@ -107,6 +140,7 @@ func (v *visit) listenerForm(l *settings.Listener, refusal error) listenerFormVi
 		Field{Name: "receiver", Pointer: "/serves", Label: text("web_listener.serves.receiver"), Type: "check", Value: serves(hub.ServesReceiver)},
 		Field{Name: "api", Pointer: "/serves/api", Label: text("web_listener.serves.api"), Type: "check", Value: serves(hub.ServesAPI)},
 		Field{Name: "console", Pointer: "/serves/console", Label: text("web_listener.serves.console"), Type: "check", Value: serves(hub.ServesConsole)},
+		Field{Name: "portal", Pointer: "/serves/portal", Label: text("web_listener.serves.portal"), Type: "check", Value: serves(hub.ServesPortal)},
 		Field{Name: "proxies", Pointer: "/trusted_proxies", Label: text("web_listener.proxies"), Hint: text("web_listener.proxies_hint"), Type: "textarea", Value: strings.Join(from.TrustedProxies, "\n"), Mono: true},
 		Field{Name: "active", Pointer: "/active", Label: text("web_listener.active"), Type: "check", Value: onIf(from.Active)})
 	page.Form.ETag = etag
@@ -119,7 +153,7 @@ func (v *visit) listenerForm(l *settings.Listener, refusal error) listenerFormVi
 
 func (v *visit) typedListener() (json.RawMessage, error) {
 	serves := []string{}
-	for _, room := range []string{hub.ServesReceiver, hub.ServesAPI, hub.ServesConsole} {
+	for _, room := range []string{hub.ServesReceiver, hub.ServesAPI, hub.ServesConsole, hub.ServesPortal} {
 		if v.form(room) != "" {
 			serves = append(serves, room)
 		}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -123,7 +124,7 @@ func (v *visit) stream() error {
 		_, err := fmt.Fprint(v.w, text)
 		return err == nil && control.Flush() == nil
 	}
-	check := time.NewTicker(liveCheck)
+	check := time.NewTicker(cmp.Or(v.CheckEvery, liveCheck))
 	defer check.Stop()
 	if !say("retry: 3000\n\n") {
 		return nil
@@ -136,7 +137,7 @@ func (v *visit) stream() error {
 		case <-v.ctx().Done():
 			return nil
 		case <-check.C:
-			who, err := v.Auth.Session(v.ctx(), v.token)
+			who, err := v.session()
 			if err != nil || who.Tenant != tenant || !say(": still here\n\n") {
 				return nil
 			}

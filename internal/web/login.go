@@ -48,6 +48,9 @@ func (v *visit) showLogin(status int, f *Form, to string, kept []keptField, at s
 
 // askToSignIn takes a page that needs a session to the login, and keeps what was typed into a form.
 func (v *visit) askToSignIn() error {
+	if v.portal != nil {
+		return v.askToComeBack()
+	}
 	if methodReads(v.r) {
 		to := v.r.URL.RequestURI()
 		if v.r.Header.Get("HX-Request") != "" || to == "/stream" {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"hacek/internal/hub"
+	"hacek/internal/settings"
 )
 
 // editPipelineView is what pipeline_edit.html shows: what a pipeline is called and takes, or all of it as JSON.
@@ -13,17 +14,19 @@ type editPipelineView struct {
 	Name, Path string
 	Expert     bool
 	Form       *Form
+	Clash      *clash
 }
 
 func (v *visit) editPipelinePage() error {
-	page, err := v.editPipeline(nil)
+	page, err := v.editPipeline(nil, nil)
 	if err != nil {
 		return err
 	}
 	return v.show("pipeline_edit", page.Name, page)
 }
 
-func (v *visit) editPipeline(refusal error) (editPipelineView, error) {
+// editPipeline builds the page; refusal is what saving typed was answered.
+func (v *visit) editPipeline(refusal error, typed *hub.Pipeline) (editPipelineView, error) {
 	t, err := v.thePipeline()
 	if err != nil {
 		return editPipelineView{}, err
@@ -39,7 +42,9 @@ func (v *visit) editPipeline(refusal error) (editPipelineView, error) {
 	}
 	page.Form = v.newForm(page.Path+"/edit", refusal, fields...)
 	page.Form.ETag = pipelineETag(&t)
-	return page, nil
+	page.Clash, err = v.clashOf(refusal, &t, typed)
+	page.Clash.explain(page.Form)
+	return page, err
 }
 
 func (v *visit) savePipeline() error {
@@ -55,16 +60,23 @@ func (v *visit) savePipeline() error {
 		v.readSubscription(&p)
 	}
 	if err == nil {
-		t, _, err = v.Settings.ReplacePipeline(v.ctx(), v.tenant(), t.ID.Text(hub.PipelinePrefix), p, v.form("etag"), v.by())
+		t, _, err = v.Settings.ReplacePipeline(v.ctx(), v.tenant(), t.ID.Text(hub.PipelinePrefix), p, v.form("etag"), v.byMoving())
 	}
 	if err != nil {
-		page, broken := v.editPipeline(err)
+		page, broken := v.editPipeline(err, &p)
 		if broken != nil {
 			return broken
 		}
 		return v.refuse(err, "pipeline_edit", page.Name, page)
 	}
 	return v.goTo(targetPath(&t), "web_pipeline.saved", "name", t.Name)
+}
+
+// byMoving is who saves, and whether what waits may go to the new places.
+func (v *visit) byMoving() settings.By {
+	by := v.by()
+	by.Backlog = v.form("backlog") != ""
+	return by
 }
 
 // readJSON reads settings that somebody typed. What is wrong never repeats a value: it may be secret.

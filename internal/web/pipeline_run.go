@@ -177,7 +177,7 @@ func (v *visit) withRun(cards []stepCard, run *lastRun) {
 
 // record puts what a step did onto its card; delivery may be "".
 func (v *visit) record(c *stepCard, r *hub.StepRecord, delivery string) {
-	c.HasRun, c.Truncated, c.Error, c.Hint = true, r.Truncated, r.Error, r.Hint
+	c.HasRun, c.Truncated, c.Error, c.Hint = true, r.Truncated, v.lang.Sentence(r.Error), v.lang.Sentence(r.Hint)
 	badge := Badge{"skip", "skip", v.lang.Text("web_pipeline.result.skipped")}
 	switch r.Result {
 	case hub.StepDone:

@@ -80,6 +80,7 @@ type frame struct {
 	Seen     uint64 // up to where this page knows what has changed
 	Version  string
 	Now      time.Time
+	Portal   *portalFrame // nil in the console
 
 	zone *time.Location
 }
@@ -148,13 +149,17 @@ func (v *visit) frame(title string) *frame {
 	if !methodReads(v.r) {
 		f.Path = "/"
 	}
+	if v.portal != nil {
+		f.Portal = v.portalFrame()
+		return f
+	}
 	u := v.who.User
 	if u == nil {
 		return f
 	}
 	f.User, f.Theme, f.RoleWord, f.Initials = u, u.Theme, v.roleWord(u.Role), initials(u.Name)
 	f.Menus = menus()
-	here := "/" + strings.Split(v.r.URL.Path, "/")[1]
+	here := menuPath(v.r.URL.Path)
 	for i := range f.Menus {
 		for j := range f.Menus[i].Places {
 			f.Menus[i].Places[j].Here = f.Menus[i].Places[j].Path == here

@@ -185,8 +185,8 @@ func (v *visit) request(refusal error) (requestView, error) {
 		Status: r.Status, Size: hub.Size(r.Size).String(), Verified: r.Verified, Body: cut(veil(&s, string(r.Body))), Empty: len(r.Body) == 0,
 		Quarantined: r.Outcome == hub.RequestQuarantined, MayFix: v.may(hub.Editor),
 	}
-	if page.Why != reason {
-		page.Detail = reason
+	if page.Why != v.lang.Sentence(reason) {
+		page.Detail = v.lang.Sentence(reason)
 	}
 	for _, h := range r.Headers {
 		page.Headers = append(page.Headers, setting{h.Name, veil(&s, h.Value)})
@@ -254,7 +254,7 @@ func (v *visit) why(reason string) string {
 	case reason == "":
 		return ""
 	case strings.HasPrefix(reason, "released by "):
-		return reason
+		return v.lang.Sentence(reason)
 	case has("the secret is another one") || has("the secret that was sent along is another one"):
 		return v.lang.Text("web_request.why.secret")
 	case strings.HasPrefix(reason, "the clock is "):
@@ -275,7 +275,7 @@ func (v *visit) why(reason string) string {
 	case has("changed the body on the way"):
 		return v.lang.Text("web_request.why.changed")
 	}
-	return reason
+	return v.lang.Sentence(reason)
 }
 
 // clockOff reads "the clock is 7 minutes off".

@@ -18,7 +18,7 @@ type route struct {
 // routes is the only list of what the console serves. Everything that changes something is a POST.
 func (c *Console) routes() []route {
 	const viewer, operator = hub.Viewer, hub.Operator
-	return slices.Concat(webhookRoutes(), incomingRoutes(), pipelineRoutes(), historyRoutes(), settingsRoutes(), []route{
+	return slices.Concat(webhookRoutes(), incomingRoutes(), pipelineRoutes(), historyRoutes(), settingsRoutes(), portalSettingsRoutes(), []route{
 		{"GET", "/login", "", (*visit).loginPage, true},
 		{"POST", "/login", "", (*visit).login, true},
 		{"POST", "/logout", "", (*visit).logout, true},

@@ -101,7 +101,7 @@ func (v *visit) nothing(page *searchView) error {
 		}
 		for _, r := range missed {
 			n.Hits = append(n.Hits, hitLine{
-				Source: s.Name, Path: path + "/requests/" + r.ID.Text(hub.RequestPrefix), At: r.At, Badge: v.requestBadge(r.Outcome), Reason: visible(r.Reason),
+				Source: s.Name, Path: path + "/requests/" + r.ID.Text(hub.RequestPrefix), At: r.At, Badge: v.requestBadge(r.Outcome), Reason: v.said(veil(&s, r.Reason)),
 			})
 		}
 	}

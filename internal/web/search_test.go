@@ -59,7 +59,7 @@ func TestP8_DidTheWarehouseGetTheOrder(t *testing.T) {
 	b := h.as("operator@example.com")
 	page := b.get("/search?q=2018000057").want(http.StatusOK).has(
 		"<h1>2018000057</h1>", "0 of 1 delivered", "Did not get to WMS", "Send again: WMS", "1999.30", "&lt;b&gt;Žofie&lt;/b&gt;�", "Received through the API",
-		"CRM", "order.created is not among its events", "&lt;script&gt;alert", "Connecting 10", "Z2018000057", "Final by rule")
+		"CRM", "Event type: order.created is not subscribed", "&lt;script&gt;alert", "Connecting 10", "Z2018000057", "Final by rule")
 	page.hasNot("<script>alert", "<b>Žofie", "\u202e", "2018000058")
 	// One press sends it again, and comes back to the same page.
 	again := "/deliveries/" + rows[0].ID().Text() + "/again"
@@ -130,7 +130,7 @@ func TestEventsAndDeliveriesAreListedAndFiltered(t *testing.T) {
 	b.get("/events?type=customer.*&since=2031-01-01T00:00").want(http.StatusOK).has("Nothing matches", "Clear the filter")
 	b.get("/events?since=tomorrow").want(http.StatusOK).has("“tomorrow” is not a time")
 	b.get("/events?follow=1").want(http.StatusOK).has(`hx-trigger="sse:changed delay:1s"`, "Stop following")
-	b.get("/events/"+e.ID.Text(hub.EventPrefix)).want(http.StatusOK).has("1999.30", "Answered 202", "Paused by Óskar: x", "Send to all that want it")
+	b.get("/events/"+e.ID.Text(hub.EventPrefix)).want(http.StatusOK).has("1999.30", "Answered 202", "The endpoint is paused by Óskar: x", "Send to all that want it")
 	rowsOf := func(query string) int {
 		return strings.Count(b.get("/deliveries"+query).want(http.StatusOK).text, `name="id"`)
 	}

@@ -7,6 +7,7 @@ type settingsView struct {
 	Choices []startChoice
 	Few     bool // somebody who may set nothing but their own profile
 	Facts   []settingsFact
+	Support bool // whoever looks after the whole hub may take the bundle
 }
 
 type settingsFact struct{ Name, Value string }
@@ -26,12 +27,14 @@ func (v *visit) settingsPage() error {
 		add("inbox", "web_settings.tenants", "web_settings.tenants_text", "/settings/tenants")
 		add("plug", "web_listener.title", "web_listener.lead", "/settings/listeners")
 		add("mail", "web_settings.mail", "web_settings.mail_text", "/settings/mail")
-		kept := text("web_settings.kept_forever")
-		if v.Retain > 0 {
-			kept = v.lang.Duration(v.Retain)
-		}
-		page.Facts = []settingsFact{{text("web_settings.version"), v.Version}, {text("web_settings.kept"), kept}}
+		page.Support = v.Support != nil
+		page.Facts = []settingsFact{{text("web_settings.version"), v.Version}}
 	}
+	kept := text("web_settings.kept_forever")
+	if v.Retain > 0 {
+		kept = v.lang.Duration(v.Retain)
+	}
+	page.Facts = append(page.Facts, settingsFact{text("web_settings.kept"), kept}) // for everybody: it is about people's data
 	add("settings", "web_profile.title", "web_settings.profile_text", "/profile")
 	return v.show("settings", text("web.menu.settings"), page)
 }

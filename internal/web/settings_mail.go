@@ -60,7 +60,7 @@ func (v *visit) sendTestMail() error {
 	case err == nil:
 		page.Sent, page.Answer = true, receipt.Answer
 	case errors.As(err, &refused):
-		page.Wrong, page.Hint = refused.Detail, refused.Hint
+		page.Wrong, page.Hint = v.lang.Sentence(refused.Detail), v.lang.Sentence(refused.Hint)
 	default:
 		return err
 	}

@@ -35,6 +35,8 @@ func settingsRoutes() []route {
 		{"GET", "/settings/mail", administrator, (*visit).mailPage, false},
 		{"POST", "/settings/mail", administrator, (*visit).sendTestMail, false},
 
+		{"POST", "/settings/support", administrator, (*visit).supportBundle, false},
+
 		{"GET", "/settings/audit", administrator, (*visit).auditPage, false},
 		{"POST", "/settings/audit/{revision}/undo", administrator, (*visit).undoChange, false},
 	}

@@ -16,6 +16,7 @@ type stepView struct {
 	New, Expert    bool
 	Kind           string
 	Form           *Form
+	Clash          *clash
 	Fields         []*Field // in their order
 	Map            *mapForm
 	Write          *writeForm
@@ -92,6 +93,10 @@ func (v *visit) showStep(typed *hub.Step, refusal error) error {
 	}
 	page.Form = v.newForm(here, refusal, fields...)
 	page.Form.ETag = pipelineETag(&t)
+	if page.Clash, err = v.clashOf(refusal, &t, withStep(&t, s, n)); err != nil {
+		return err
+	}
+	page.Clash.explain(page.Form)
 	for i := range fields {
 		page.Fields = append(page.Fields, &fields[i])
 	}
@@ -107,7 +112,7 @@ func (v *visit) saveStep() error {
 	if err != nil {
 		return err
 	}
-	s, n, made, err := v.theStep(&t)
+	s, n, _, err := v.theStep(&t)
 	if err != nil {
 		return err
 	}
@@ -124,13 +129,7 @@ func (v *visit) saveStep() error {
 		return v.showStep(&s, nil)
 	}
 	if err == nil {
-		steps := slices.Clone(t.Pipeline.Steps)
-		if made {
-			steps = append(steps, s)
-		} else {
-			steps[n] = s
-		}
-		err = v.putSteps(t, steps)
+		err = v.putSteps(t, withStep(&t, s, n).Steps)
 	}
 	if err != nil {
 		if ours(err) {
@@ -148,8 +147,20 @@ func (v *visit) saveStep() error {
 func (v *visit) putSteps(t hub.Target, steps []hub.Step) error {
 	p := t.Pipeline
 	p.Steps = steps
-	_, _, err := v.Settings.ReplacePipeline(v.ctx(), v.tenant(), t.ID.Text(hub.PipelinePrefix), p, v.form("etag"), v.by())
+	_, _, err := v.Settings.ReplacePipeline(v.ctx(), v.tenant(), t.ID.Text(hub.PipelinePrefix), p, v.form("etag"), v.byMoving())
 	return err
+}
+
+// withStep is a pipeline with one step replaced, or added behind the last.
+func withStep(t *hub.Target, s hub.Step, n int) *hub.Pipeline {
+	p := t.Pipeline
+	p.Steps = slices.Clone(p.Steps)
+	if n < len(p.Steps) {
+		p.Steps[n] = s
+	} else {
+		p.Steps = append(p.Steps, s)
+	}
+	return &p
 }
 
 func (v *visit) moveStep() error {

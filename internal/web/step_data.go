@@ -117,8 +117,9 @@ func short(text string) string {
 
 // sample is what a template would have become, when it is one variable alone.
 func (p *stepView) sample(template string) string {
-	inner, ok := strings.CutPrefix(template, "#")
-	if inner, ok = strings.CutSuffix(inner, "#"); !ok || inner == "" {
+	inner, opened := strings.CutPrefix(template, "#")
+	inner, closed := strings.CutSuffix(inner, "#")
+	if !opened || !closed || inner == "" {
 		return ""
 	}
 	for _, path := range p.Paths {

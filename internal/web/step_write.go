@@ -49,7 +49,7 @@ func (v *visit) writeFields(page *stepView, s *hub.Step, at string) ([]Field, er
 	newer.Options = []Option{{Word: v.lang.Text("web_pipeline.newer_none")}}
 	if s.Connection != "" {
 		tables, err := v.Settings.ConnectionTables(v.ctx(), v.tenant(), s.Connection)
-		if err = form.excuse(err); err != nil {
+		if err = form.excuse(v, err); err != nil {
 			return nil, err
 		}
 		if len(tables) > 0 {
@@ -60,7 +60,7 @@ func (v *visit) writeFields(page *stepView, s *hub.Step, at string) ([]Field, er
 		}
 		if s.Table != "" && form.Trouble == "" {
 			described, err := v.Settings.ConnectionTable(v.ctx(), v.tenant(), s.Connection, s.Table)
-			if err = form.excuse(err); err != nil {
+			if err = form.excuse(v, err); err != nil {
 				return nil, err
 			}
 			if form.Trouble == "" {
@@ -84,12 +84,12 @@ func (v *visit) writeFields(page *stepView, s *hub.Step, at string) ([]Field, er
 }
 
 // excuse keeps what a database refuses as something to show; what is our fault is returned.
-func (f *writeForm) excuse(err error) error {
+func (f *writeForm) excuse(v *visit, err error) error {
 	var told *hub.Error
 	if !errors.As(err, &told) {
 		return err
 	}
-	f.Trouble, f.Hint = visible(told.Detail), visible(told.Hint)
+	f.Trouble, f.Hint = v.said(told.Detail), v.said(told.Hint)
 	return nil
 }
 

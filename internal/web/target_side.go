@@ -40,7 +40,7 @@ func (v *visit) targetSide(t *hub.Target, refused error, offText string) (target
 	s.Spark = v.spark(f.days[t.No])
 	s.Delivered, s.Failed, _ = f.days[t.No].sums()
 	if t.State != hub.Active {
-		s.Why = t.StateWhy
+		s.Why = v.lang.Sentence(t.StateWhy)
 		s.Since = v.lang.Text("web_webhook.since."+string(t.State), "who", t.StateBy, "date", v.lang.Date(t.StateAt, v.zone), "time", v.clock(t.StateAt))
 	}
 	if s.Deliveries, err = v.deliveryLines(*t); err != nil {

@@ -48,6 +48,7 @@ type tenantView struct {
 	New, Keep bool // Keep: this one cannot be deleted
 	Form      *Form
 	Delete    *Form
+	Portal    *tenantPortal // nil while it is new
 }
 
 // tenantForm builds the form; t is nil for a new one.
@@ -59,11 +60,16 @@ func (v *visit) tenantForm(t *settings.Tenant, refusal error) tenantView {
 		from, action, page.Title = *t, tenantPath(t), t.Name
 		page.Keep = tenantUID(t) == settings.DefaultTenant
 		page.Delete = v.newForm(action+"/delete", nil)
+		page.Delete.ETag = t.ETag()
+		page.Portal = v.tenantPortal(t, nil, nil)
 	}
 	page.Form = v.newForm(action, refusal,
 		Field{Name: "name", Pointer: "/name", Label: text("web.column.name"), Value: from.Name, Required: true},
 		Field{Name: "uid", Pointer: "/uid", Label: text("web_settings.uid"), Hint: text("web_settings.uid_hint"), Value: tenantUID(&from), Mono: true},
 		Field{Name: "metadata", Pointer: "/metadata", Label: text("web_settings.metadata"), Hint: text("web_settings.metadata_hint", "example", `{"customer": 4711}`), Type: "textarea", Value: string(from.Metadata), Mono: true})
+	if t != nil {
+		page.Form.ETag = t.ETag()
+	}
 	return page
 }
 
@@ -138,7 +144,7 @@ func (v *visit) saveTenant() error {
 		var patch json.RawMessage
 		// Metadata is put whole: what is not in the field any more goes.
 		if patch, err = wholeMetadata(given, t.Metadata); err == nil {
-			if given, err = v.Settings.PatchTenant(v.ctx(), t.ID.Text(hub.TenantPrefix), patch, v.by()); err == nil {
+			if given, err = v.Settings.PatchTenant(v.ctx(), t.ID.Text(hub.TenantPrefix), patch, v.form("etag"), v.by()); err == nil {
 				return v.goTo("/settings/tenants", "web_settings.saved", "name", given.Name)
 			}
 		}
@@ -171,7 +177,7 @@ func (v *visit) deleteTenant() error {
 	if err != nil {
 		return err
 	}
-	if err := v.Settings.DeleteTenant(v.ctx(), t.ID.Text(hub.TenantPrefix), v.by()); err != nil {
+	if err := v.Settings.DeleteTenant(v.ctx(), t.ID.Text(hub.TenantPrefix), v.form("etag"), v.by()); err != nil {
 		page := v.tenantForm(&t, nil)
 		page.Form = v.refusedAside(page.Form, err)
 		return v.refuse(err, "tenant", page.Title, page)

@@ -243,7 +243,7 @@ func (h *history) wentOut(lane string, f *hub.Fate, d *store.DeliveryRow, attemp
 		}
 		m.Evidence = h.evidence(last, nil)
 		if f.Outcome != string(hub.Delivered) {
-			m.Detail = visible(last.Error)
+			m.Detail = h.said(last.Error)
 			if d.State == hub.Pending && f.Outcome == string(hub.Pending) {
 				m.Text = h.lang.Text("web_history.next_try", "time", h.clock(d.DueAt))
 			}
@@ -298,7 +298,7 @@ func (h *history) step(s *hub.StepRecord, at time.Time) moment {
 	m := moment{At: at, Node: "ok", Icon: momentIcons[s.Type], Title: h.lang.Text("web_history.step." + s.Type), Small: s.Name, Took: h.lang.Duration(max(s.Took.D(), time.Millisecond))}
 	switch s.Result {
 	case hub.StepBroken:
-		m.Node, m.Icon, m.Title, m.Detail = "fail", "warn", h.lang.Text("web_history.step_failed", "step", m.Title), visible(s.Error)
+		m.Node, m.Icon, m.Title, m.Detail = "fail", "warn", h.lang.Text("web_history.step_failed", "step", m.Title), h.said(s.Error)
 	case hub.StepWaiting:
 		m.Node, m.Text = "", h.lang.Text("web_history.step_waiting")
 	case hub.StepDone:

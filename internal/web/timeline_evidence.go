@@ -102,10 +102,10 @@ func (v *visit) stepEvidence(s *hub.StepRecord) *Evidence {
 		e.Facts = append(e.Facts, setting{v.lang.Text("web.column.took"), v.lang.Duration(max(s.Took.D(), time.Millisecond))})
 	}
 	if s.Error != "" {
-		e.Facts = append(e.Facts, setting{v.lang.Text("web.column.reason"), visible(s.Error)})
+		e.Facts = append(e.Facts, setting{v.lang.Text("web.column.reason"), v.said(s.Error)})
 	}
 	if s.Hint != "" {
-		e.Facts = append(e.Facts, setting{v.lang.Text("web_history.hint"), visible(s.Hint)})
+		e.Facts = append(e.Facts, setting{v.lang.Text("web_history.hint"), v.said(s.Hint)})
 	}
 	for _, part := range []struct{ key, text string }{{"web_history.step_input", s.Input}, {"web_history.step_output", s.Output}} {
 		if part.text != "" {

@@ -23,6 +23,15 @@ type translationLine struct {
 	Words                            int
 }
 
+// menuPath is the entry of the menu that a page belongs to. Translation tables are reached through the pipelines.
+func menuPath(page string) string {
+	first := "/" + strings.Split(page, "/")[1]
+	if first == "/tables" {
+		return "/pipelines"
+	}
+	return first
+}
+
 func tableAddress(t *settings.Table) string { return "/tables/" + t.ID.Text(hub.TablePrefix) }
 
 // askPath is the page on which a word is added to a table, for the sake of a delivery if there is one.

@@ -23,7 +23,8 @@ type visit struct {
 	w http.ResponseWriter
 	r *http.Request
 
-	who    auth.Principal // who.User is nil while nobody is signed in
+	who    auth.Principal // see known
+	portal *portalPlace   // whose portal this is; nil in the console
 	token  string         // of the session
 	lang   locale.Language
 	zone   *time.Location
@@ -36,7 +37,7 @@ const maxForm = 4 << 20
 
 func (c *Console) answer(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		v := &visit{Console: c, w: w, r: req, moment: c.Now(), seen: c.Live.Changes()}
+		v := &visit{Console: c, w: w, r: req, moment: c.Now(), seen: c.Live.Changes(), portal: placeOf(req)}
 		defer func() {
 			if p := recover(); p != nil {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -59,9 +60,9 @@ func (c *Console) answer(r route) http.Handler {
 // recognise finds who visits, and in which language and zone.
 func (v *visit) recognise() {
 	v.zone = time.UTC
-	if cookie, err := v.r.Cookie(sessionCookie); err == nil {
+	if cookie, err := v.r.Cookie(v.cookieName(sessionCookie)); err == nil {
 		v.token = cookie.Value
-		who, err := v.Auth.Session(v.r.Context(), v.token)
+		who, err := v.session()
 		if err == nil {
 			v.who = who
 		} else if hub.CodeOf(err) != hub.Unauthorized {
@@ -69,12 +70,15 @@ func (v *visit) recognise() {
 		}
 	}
 	v.lang = locale.Match(v.r.Header.Get("Accept-Language"))
-	if cookie, err := v.r.Cookie(languageCookie); err == nil {
+	if cookie, err := v.r.Cookie(v.cookieName(languageCookie)); err == nil {
 		v.lang = locale.In(cookie.Value)
 	}
-	if chosen := v.r.URL.Query().Get("lang"); chosen != "" && v.who.User == nil {
+	if chosen := v.r.URL.Query().Get("lang"); chosen != "" && !v.known() {
 		v.lang = locale.In(chosen)
 		v.setCookie(languageCookie, string(v.lang), 365*24*time.Hour)
+	}
+	if g := v.who.Portal; g != nil && g.Language != "" {
+		v.lang = locale.In(g.Language)
 	}
 	if u := v.who.User; u != nil {
 		if u.Language != "" {
@@ -97,10 +101,21 @@ func (v *visit) admit(r route) error {
 	if r.open {
 		return nil
 	}
-	if v.who.User == nil {
+	if !v.known() {
 		return hub.Errorf(hub.Unauthorized, "nobody is signed in")
 	}
 	return v.who.Require(r.least)
+}
+
+// known tells whether the visitor is somebody: a user who is signed in, or the customer who came in by a portal link.
+func (v *visit) known() bool { return v.who.User != nil || v.who.Portal != nil }
+
+// session finds the visitor again; it is asked for every request, and while a stream is open.
+func (v *visit) session() (auth.Principal, error) {
+	if v.portal != nil {
+		return v.Auth.Portal(v.ctx(), v.portal.row(), v.token)
+	}
+	return v.Auth.Session(v.ctx(), v.token)
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
@@ -108,7 +123,7 @@ func (v *visit) ctx() context.Context { return v.r.Context() }
 // tenant is whose data this visit may see; every read goes through it.
 func (v *visit) tenant() int64 { return v.who.Tenant }
 
-func (v *visit) by() settings.By { return settings.By{Name: v.who.Name} }
+func (v *visit) by() settings.By { return settings.By{Name: v.who.Name, Portal: v.who.Portal != nil} }
 
 func (v *visit) form(name string) string { return v.r.PostFormValue(name) }
 
@@ -129,8 +144,17 @@ func (v *visit) goTo(path, key string, values ...string) error {
 	if key != "" {
 		v.setFlash(key, values)
 	}
-	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
+	http.Redirect(v.w, v.r, v.at(path), http.StatusSeeOther)
 	return nil
+}
+
+// at is where a path of the console stands for this visitor. Paths are those of the console until they are written
+// into a page or a redirect; only then the portal's root comes before them.
+func (v *visit) at(path string) string {
+	if v.portal == nil {
+		return path
+	}
+	return v.portal.root + path
 }
 
 // local keeps a path that came from outside on this site.
@@ -152,14 +176,14 @@ func (v *visit) fail(err error) {
 		v.Log.Error("page failed", "path", v.r.URL.Path, "err", err)
 		e = &hub.Error{}
 	}
-	if e.Code == hub.Unauthorized && v.who.User == nil {
+	if e.Code == hub.Unauthorized && !v.known() {
 		if err := v.askToSignIn(); err != nil {
 			v.Log.Error("page failed", "path", v.r.URL.Path, "err", err)
 		}
 		return
 	}
 	status, headline := headlineOf(e.Code)
-	page := errorPage{Status: status, Headline: v.lang.Text(headline), Detail: e.Detail, Hint: e.Hint, SignedIn: v.who.User != nil}
+	page := errorPage{Status: status, Headline: v.lang.Text(headline), Detail: v.lang.Sentence(e.Detail), Hint: v.lang.Sentence(e.Hint), SignedIn: v.known()}
 	if err := v.render(status, "error", page.Headline, page); err != nil {
 		v.Log.Error("page failed", "path", v.r.URL.Path, "err", err)
 	}
@@ -196,7 +220,7 @@ func headlineOf(code hub.Code) (int, string) {
 }
 
 func (v *visit) unknown() error {
-	if v.who.User == nil {
+	if !v.known() && v.portal == nil {
 		return hub.Errorf(hub.Unauthorized, "nobody is signed in")
 	}
 	return hub.Errorf(hub.NotFound, "%s", v.r.URL.Path)

@@ -52,7 +52,7 @@ func (v *visit) webhook(refusal error) (webhookView, error) {
 	e := &t.Endpoint
 	return webhookView{
 		targetSide: side, ID: t.ID.Text(hub.EndpointPrefix), Name: t.Name, Method: methodOf(e), URL: e.Request.URL,
-		Version: t.Version, MaySecret: v.may(hub.Administrator), Settings: v.settingsOf(e),
+		Version: t.Version, MaySecret: v.maySecret(), Settings: v.settingsOf(e),
 	}, err
 }
 
@@ -100,7 +100,7 @@ func (v *visit) deliveryLines(t hub.Target) ([]deliveryLine, error) {
 	for i := range rows {
 		d := &rows[i]
 		line := deliveryLine{
-			Number: d.EventKey, Path: "/deliveries/" + d.ID().Text(), Type: d.Type, Reason: d.Reason, At: d.ReceivedAt,
+			Number: d.EventKey, Path: "/deliveries/" + d.ID().Text(), Type: d.Type, Reason: v.reason(d.Reason), At: d.ReceivedAt,
 			Badge: v.deliveryBadge(d, t.State),
 		}
 		if line.Number == "" {

@@ -261,6 +261,10 @@ const (
 
 // past calls do for the tenant's newest events of the types, at most so many.
 func (v *visit) past(types []string, since time.Time, most int, do func(*hub.Event, *expr.Scope)) (more bool, err error) {
+	shows, err := v.shows()
+	if err != nil {
+		return false, err
+	}
 	n, cursor := 0, ""
 	for looked := 0; looked < mostWeek; {
 		events, next, err := v.Store.Events(v.ctx(), store.EventFilter{Tenant: v.tenant(), Since: since}, store.Page{Limit: 200, Cursor: cursor})
@@ -273,7 +277,7 @@ func (v *visit) past(types []string, since time.Time, most int, do func(*hub.Eve
 				continue
 			}
 			doc, err := expr.ParseDoc(e.Data)
-			if err != nil {
+			if err != nil || !shows(e.Type) {
 				continue
 			}
 			if n++; n > most {
@@ -296,7 +300,7 @@ func (v *visit) tryHundred(sub hub.Subscription) (*hundred, error) {
 	}
 	c, err := ingest.ParseCondition("/subscription/condition", sub.Condition)
 	if err != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // the form marks it
 	}
 	h := &hundred{}
 	_, err = v.past(sub.EventTypes, time.Time{}, lastHundred, func(e *hub.Event, scope *expr.Scope) {
@@ -305,14 +309,14 @@ func (v *visit) tryHundred(sub hub.Subscription) (*hundred, error) {
 		switch {
 		case err != nil:
 			h.Failed++
-			reason = err.Error()
+			reason = v.lang.Sentence(err.Error())
 		case yes:
 			h.Matched++
 		default:
-			reason = c.Explain(scope)
+			reason = v.lang.Condition(c.Explain(scope))
 		}
 		if !yes && len(h.Others) < mostOthers {
-			h.Others = append(h.Others, otherEvent{eventNumber(e), "/events/" + e.ID.Text(hub.EventPrefix), reason})
+			h.Others = append(h.Others, otherEvent{eventNumber(e), v.eventLink(e), reason})
 		}
 		h.Bars = append(h.Bars, hundredBar{strconv.Itoa(4 * h.Of), yes && err == nil})
 		h.Of++
@@ -379,7 +383,7 @@ func (v *visit) week(before, after hub.Subscription) (*webhookWeek, error) {
 			w.More++
 		}
 		if len(w.News) < mostOthers {
-			w.News = append(w.News, otherEvent{eventNumber(e), "/events/" + e.ID.Text(hub.EventPrefix), v.lang.Text(word)})
+			w.News = append(w.News, otherEvent{eventNumber(e), v.eventLink(e), v.lang.Text(word)})
 		}
 	})
 	return w, err

@@ -24,7 +24,7 @@ type webhookTick struct {
 
 // webhookGroups sorts the catalogue into groups, in the reader's words. What is chosen and stands in none is the second answer.
 func (v *visit) webhookGroups(chosen []string) ([]webhookGroup, []string, error) {
-	all, err := v.Settings.EventTypes(v.ctx())
+	all, err := v.offered()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -68,7 +68,7 @@ func (v *visit) webhookGroups(chosen []string) ([]webhookGroup, []string, error)
 	}
 	var list []webhookGroup
 	for title, g := range groups {
-		if first := prefixes[title]; first != "" && g.All > 1 {
+		if first := prefixes[title]; first != "" && g.All > 1 && v.portal == nil {
 			take(g, first+".*", v.lang.Text("web_webhook.all_of"))
 		}
 		list = append(list, *g)
@@ -115,12 +115,16 @@ func (v *visit) webhookGroupTitle(titles map[string]string, t *settings.EventTyp
 
 // sampleType is the event type whose variables and sample the form shows: the first of the catalogue that is taken.
 func (v *visit) sampleType(sub hub.Subscription) (string, error) {
-	all, err := v.Settings.EventTypes(v.ctx())
+	all, err := v.offered()
+	if err != nil {
+		return "", err
+	}
+	shows, err := v.shows()
 	if err != nil {
 		return "", err
 	}
 	for _, pattern := range sub.EventTypes {
-		if !strings.Contains(pattern, "*") {
+		if !strings.Contains(pattern, "*") && shows(pattern) {
 			return pattern, nil
 		}
 	}

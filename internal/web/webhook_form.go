@@ -103,7 +103,7 @@ func (v *visit) workWebhook(t *hub.Target) error {
 	switch {
 	case do == "test" && t == nil:
 		// The same form goes to the page of what now exists, so that a reload does not make it twice.
-		http.Redirect(v.w, v.r, path+"/edit", http.StatusTemporaryRedirect)
+		http.Redirect(v.w, v.r, v.at(path)+"/edit", http.StatusTemporaryRedirect)
 		return nil
 	case do == "test":
 		test, err := v.testWebhook(&made)

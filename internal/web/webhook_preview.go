@@ -36,12 +36,16 @@ func (v *visit) eventsToTry(types []string, sample string) ([]Option, error) {
 	if sample == "" {
 		list[0].Word = v.lang.Text("web_webhook.with_nothing")
 	}
+	shows, err := v.shows()
+	if err != nil {
+		return nil, err
+	}
 	events, _, err := v.Store.Events(v.ctx(), store.EventFilter{Tenant: v.tenant()}, store.Page{Limit: eventsLooked})
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range events {
-		if len(list) <= eventsOffered && takesType(types, e.Type) {
+		if len(list) <= eventsOffered && takesType(types, e.Type) && shows(e.Type) {
 			id := e.ID.Text(hub.EventPrefix)
 			list = append(list, Option{Value: id, Word: visible(eventNumber(e)) + ", " + v.clock(e.ReceivedAt), Chosen: chosen == id})
 		}
@@ -52,9 +56,18 @@ func (v *visit) eventsToTry(types []string, sample string) ([]Option, error) {
 // tryWith is what a preview or a test is made of. An event that was pruned meanwhile gives way to the sample.
 func (v *visit) tryWith(sub hub.Subscription) (settings.TryInput, error) {
 	if id := v.form("with"); id != "" {
+		if err := v.mayTry(id); err != nil {
+			return settings.TryInput{}, err
+		}
 		return settings.TryInput{Event: id}, nil
 	}
 	kind, err := v.sampleType(sub)
+	if err == nil && kind == "" && v.portal != nil {
+		// Without a type, the settings would take the sample of one that is not shown.
+		var wrong hub.Problems
+		wrong.Add("/subscription/event_types", "%s", v.lang.Text("web_portal.choose_event"))
+		err = wrong.Err()
+	}
 	return settings.TryInput{EventType: kind}, err
 }
 
@@ -76,11 +89,11 @@ func (v *visit) webhookPreview(t *hub.Target, e hub.Endpoint, wrong error) *webh
 		p.Problems = v.problemsOf(&e, err)
 		return p
 	}
-	p.Method, p.URL, p.HasBody, p.Warnings = out.Method, visible(out.URL), out.Body != nil, out.Warnings
+	p.Method, p.URL, p.HasBody, p.Warnings = out.Method, visible(out.URL), out.Body != nil, v.saidAll(out.Warnings)
 	p.Headers = headerText(out.Headers)
 	p.Body, p.Size = cut(string(out.Body)), v.lang.Number(strconv.Itoa(len(out.Body)))
 	if !out.Matched {
-		p.NotTaken = out.Reason
+		p.NotTaken = v.lang.Sentence(out.Reason)
 	}
 	return p
 }
@@ -146,7 +159,7 @@ func (v *visit) testWebhook(t *hub.Target) (*webhookTest, error) {
 		return nil, err
 	}
 	text := func(key string, values ...any) string { return v.lang.Text("web_webhook."+key, values...) }
-	test := &webhookTest{At: v.Now(), Error: a.Error, Hint: a.Hint, Badge: Badge{"ok", "ok", text("worked")}}
+	test := &webhookTest{At: v.Now(), Error: v.lang.Sentence(a.Error), Hint: v.lang.Sentence(a.Hint), Badge: Badge{"ok", "ok", text("worked")}}
 	rule := words(t.Endpoint.Success.Status)
 	if t.Endpoint.Success.Condition != "" {
 		rule += "; " + t.Endpoint.Success.Condition

@@ -35,7 +35,9 @@ func TestMain(m *testing.M) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program), chromedp.NoSandbox,
 		// Whatever a page asks of the world outside fails, and is seen in the list of requests.
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE 127.0.0.2"),
+		// A frame of another site stays where a test can look into it; cookies and policies are the same.
+		chromedp.Flag("disable-site-isolation-trials", true),
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	window, closeWindow := chromedp.NewContext(allocator)
@@ -96,9 +98,9 @@ func startHub(t *testing.T) *testHub {
 	case err := <-ended:
 		stop()
 		t.Fatalf("the hub did not start: %v", err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * patience):
 		stop()
-		t.Fatal("the hub did not start within 20 s")
+		t.Fatal("the hub did not start in time")
 	}
 	t.Cleanup(func() {
 		stop()

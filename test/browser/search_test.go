@@ -14,7 +14,8 @@ import (
 func (w *window) search(text string) {
 	w.Helper()
 	box := w.find("the search box", `() => { const box = document.querySelector("input[type=search]"); box.value = ""; return box; }`)
-	w.do(chromedp.SendKeys(box, text+"\r"))
+	w.write(box, text)
+	w.do(chromedp.SendKeys(box, "\r"))
 }
 
 // shopAndWarehouse is a hub that takes orders from a shop, asks it for the details, and tells the warehouse. got has
@@ -46,6 +47,7 @@ func shopAndWarehouse(t *testing.T) (h *testHub, got chan string) {
 // TestP8_DidTheWarehouseGetTheOrder is the journey of the office: one number in one box answers it, one press sends
 // the order again.
 func TestP8_DidTheWarehouseGetTheOrder(t *testing.T) {
+	t.Parallel()
 	for language, says := range map[string]struct {
 		arrived, verified, fetched, sent, skipped, evidence, again, flash, nothing, check, deliveries, live string
 	}{
@@ -53,15 +55,15 @@ func TestP8_DidTheWarehouseGetTheOrder(t *testing.T) {
 		"de": {"Empfangen von Shoptet", "Geprüft", "Details abgerufen", "Gesendet an Sklad – WMS", "nicht bestimmt", "Was angekommen ist", "Erneut senden: Sklad – WMS", "„Sklad – WMS“ erhält es erneut.", "Nichts gefunden zu „2018000999“", "Was zu prüfen ist", "Zustellungen", "Laufend mitlesen"},
 	} {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			h, got := shopAndWarehouse(t)
 			w := h.open(t, "en")
 			w.first()
-			h.api(t, "PATCH", "/v1/users/"+h.userID(t), `{"language":""}`) // as the browser
 			w.do(speak(language))
 			if status := h.theirs(t, "/in/shop", shoptetSecret, shoptetNotice); status != 200 {
 				t.Fatalf("the shop was answered %d", status)
 			}
-			first := <-got
+			first := next(t, got)
 			w.visit("/")
 			w.search("2018000057")
 			w.see("2018000057", says.arrived, says.verified, says.fetched, says.sent, says.skipped, "202", "Shoptet → Money", "Húsgögn ehf.")
@@ -71,7 +73,7 @@ func TestP8_DidTheWarehouseGetTheOrder(t *testing.T) {
 			w.keepFor("evidence")
 			w.press(says.again)
 			w.see(says.flash)
-			if second := <-got; second != first {
+			if second := next(t, got); second != first {
 				t.Errorf("sent again with the id %q, first with %q", second, first)
 			}
 

@@ -2,30 +2,8 @@ package browser
 
 import "testing"
 
-// The guided start ends with a real event, in the words of two languages.
-func TestTheGuidedStartEndsWithARealEvent(t *testing.T) {
-	for _, in := range []struct{ language, name, mail, password, create, question, look, sample, arrived, today string }{
-		{"is", "Fullt nafn", "Netfang", "Lykilorð", "Stofna og skrá inn", "Hvað viltu gera fyrst?", "Bara skoða sig um", "Búa til sýnishornsverslun", "Raunverulegur atburður hefur borist", "Í dag"},
-		{"sk", "Meno a priezvisko", "E-mailová adresa", "Heslo", "Vytvoriť a prihlásiť sa", "Čo chcete urobiť najprv?", "Len sa porozhliadnuť", "Vytvoriť ukážkový e-shop", "Prišla skutočná udalosť", "Dnes"},
-	} {
-		t.Run(in.language, func(t *testing.T) {
-			h := startHub(t)
-			w := h.open(t, in.language)
-			w.visit(h.firstLink)
-			w.fill(in.name, "Jana Dvořáková")
-			w.fill(in.mail, janaMail)
-			w.fill(in.password, janaPassword)
-			w.press(in.create)
-			w.see(in.question)
-			w.press(in.look)
-			w.press(in.sample)
-			w.see(in.arrived)
-			w.press(in.today)
-		})
-	}
-}
-
 func TestTheSettingsOfTheHub(t *testing.T) {
+	t.Parallel()
 	h := startHub(t)
 	w := h.open(t, "en")
 	w.first()

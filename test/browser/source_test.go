@@ -43,6 +43,7 @@ const (
 // TestE8_AnAdministratorConnectsTheShop is the journey of the ERP's administrator: choose the shop, paste its secret,
 // copy the address, and see the first order arrive.
 func TestE8_AnAdministratorConnectsTheShop(t *testing.T) {
+	t.Parallel()
 	for language, says := range map[string]struct {
 		sources, add, find, secret, goOn, url, waiting, held, arrived, order string
 	}{
@@ -50,11 +51,11 @@ func TestE8_AnAdministratorConnectsTheShop(t *testing.T) {
 		"it": {"Origini", "Aggiungi origine", "Sistema", "Chiave segreta", "Continua", "Indirizzo per il webhook", "In attesa della prima richiesta", "La firma non corrisponde", "Funziona: il primo evento è arrivato", "Nuovo ordine"},
 	} {
 		t.Run(language, func(t *testing.T) {
+			t.Parallel()
 			h := startHub(t)
 			h.api(t, "POST", "/v1/packs/shoptet/install", `{}`)
 			w := h.open(t, "en")
 			w.first()
-			h.api(t, "PATCH", "/v1/users/"+h.userID(t), `{"language":""}`) // as the browser
 			w.do(speak(language))
 			w.visit("/")
 			w.press(says.sources)
@@ -113,10 +114,10 @@ func (w *window) value(label string) string {
 
 // TestEverythingThatComesInIsShown walks through the pages of sources, databases and the catalogue, and looks at each.
 func TestEverythingThatComesInIsShown(t *testing.T) {
+	t.Parallel()
 	h := startHub(t)
 	w := h.open(t, "en")
 	w.first()
-	h.api(t, "PATCH", "/v1/users/"+h.userID(t), `{"language":""}`)
 	w.visit("/sources")
 	w.see("No source yet")
 	w.press("Quarantine")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -25,13 +24,15 @@ type window struct {
 	*testing.T
 	hub *testHub
 	ctx context.Context
+	// embeds is another site that this window may ask: one that shows our pages in a frame.
+	embeds string
 
 	mu     sync.Mutex
 	wrongs []string
 }
 
 // patience is how long a text may take to appear.
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 // open opens a window in a language, such as cs.
 func (h *testHub) open(t *testing.T, language string) *window {
@@ -53,6 +54,8 @@ func (h *testHub) open(t *testing.T, language string) *window {
 		}
 	})
 	w.do(command(network.Enable, network.EnableParams{}), command(log.Enable, cdp.Empty{}), command(runtime.Enable, cdp.Empty{}),
+		// Windows of other tests are open at the same time; each takes what is typed as if it were in front.
+		command(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}),
 		speak(language), look("light", 1280))
 	return w
 }
@@ -64,7 +67,10 @@ func (w *window) hear(event any) {
 		wrong = "script failed: " + e.ExceptionDetails.Text
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
-			wrong = "a script complained: " + fmt.Sprint(e.Args)
+			wrong = "a script complained:"
+			for _, said := range e.Args {
+				wrong += " " + string(said.Value) + said.Description
+			}
 		}
 	case *log.EventEntryAdded:
 		// A refused form is answered 4xx, and the browser mentions it.
@@ -73,7 +79,7 @@ func (w *window) hear(event any) {
 			wrong = "the browser complained: " + e.Entry.Text + " " + e.Entry.URL
 		}
 	case *network.EventRequestWillBeSent:
-		if u := e.Request.URL; !strings.HasPrefix(u, w.hub.url+"/") && !strings.HasPrefix(u, "data:") {
+		if u := e.Request.URL; !strings.HasPrefix(u, w.hub.url+"/") && !strings.HasPrefix(u, "data:") && (w.embeds == "" || !strings.HasPrefix(u, w.embeds+"/")) {
 			wrong = "a page asked another host: " + u
 		}
 	}
@@ -182,7 +188,13 @@ func (w *window) fill(label, value string) {
 		if (label?.control) label.control.value = "";
 		return label?.control;
 	}`, label)
-	w.do(chromedp.SendKeys(field, value))
+	w.write(field, value)
+}
+
+// write puts text into a field at once, as from a clipboard.
+func (w *window) write(field chromedp.CSS, text string) {
+	w.Helper()
+	w.do(chromedp.Focus(field), command(input.InsertText, input.InsertTextParams{Text: text}))
 }
 
 // choose picks an option by its words, or ticks a box with a label.
@@ -223,87 +235,4 @@ func (w *window) text() string {
 		return err.Error()
 	}
 	return text
-}
-
-// assets is where npm puts the packages of `make assets`.
-const assets = "../../internal/web/assets/node_modules/"
-
-// shots is where the screenshots are kept.
-const shots = "shots"
-
-// inspect has axe look for what keeps people from using the page, in light and dark, wide and narrow, and keeps a
-// screenshot of each, and one in German. It leaves the window as it was.
-func (w *window) inspect(name, language string) {
-	w.Helper()
-	axe, err := os.ReadFile(assets + "axe-core/axe.min.js")
-	if err != nil {
-		missing(w.T, "axe-core (make assets)")
-	}
-	for _, view := range []struct {
-		name, language, theme string
-		width                 int64
-	}{{"light", language, "light", 1280}, {"dark", language, "dark", 1280}, {"360", language, "light", 360}, {"de", "de", "light", 1280}} {
-		w.do(look(view.theme, view.width))
-		if view.language != language {
-			w.do(speak(view.language), chromedp.Reload())
-		}
-		w.audit(name+" "+view.name, string(axe))
-		w.keepFor(name + "-" + view.name)
-	}
-	w.do(speak(language), look("light", 1280), chromedp.Reload())
-}
-
-// violation is a rule that axe finds broken.
-type violation struct {
-	ID    string `json:"id"`
-	Help  string `json:"help"`
-	Nodes []struct {
-		HTML    string `json:"html"`
-		Summary string `json:"failureSummary"`
-	} `json:"nodes"`
-}
-
-// audit fails for every rule that the page breaks, and when it is wider than its window.
-func (w *window) audit(name, axe string) {
-	w.Helper()
-	const rules = `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`
-	const run = `axe.run(document, { runOnly: ` + rules + ` }).then((r) => r.violations)`
-	w.do(chromedp.Evaluate[chromedp.Void](axe))
-	ctx, stop := context.WithTimeout(w.ctx, patience)
-	defer stop()
-	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]violation](run, chromedp.EvalAwaitPromise))
-	if err != nil {
-		w.Fatal(err)
-	}
-	for _, v := range found {
-		for _, n := range v.Nodes {
-			w.Errorf("%s: %s: %s\n  %s\n  %s", name, v.ID, v.Help, n.HTML, strings.ReplaceAll(n.Summary, "\n", "\n  "))
-		}
-	}
-	over, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
-	if err != nil {
-		w.Fatal(err)
-	}
-	if over > 0 {
-		w.Errorf("%s: the page is %d pixels wider than its window", name, over)
-	}
-}
-
-// keepFor saves what the window shows, whole, for people to look at.
-func (w *window) keepFor(name string) {
-	w.Helper()
-	ctx, stop := context.WithTimeout(w.ctx, patience)
-	defer stop()
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-	if err != nil {
-		w.Logf("no picture of %s: %v", name, err)
-		return
-	}
-	file := filepath.Join(shots, strings.ReplaceAll(w.Name(), "/", "-")+"-"+name+".png")
-	if err := os.MkdirAll(shots, 0o755); err != nil {
-		w.Fatal(err)
-	}
-	if err := os.WriteFile(file, picture, 0o644); err != nil {
-		w.Fatal(err)
-	}
 }

@@ -41,6 +41,7 @@ var floors = map[string]string{
 	"watch":    "hub expr clock store connection",
 	"feed":     "hub expr clock store",
 	"notice":   "hub locale",
+	"support":  "hub store settings",
 	"engine":   ground + " store connection sender mail ingest settings pipeline watch feed",
 
 	"api":      ground + " store connection sender mail auth ingest settings pipeline watch feed",
@@ -51,7 +52,7 @@ var floors = map[string]string{
 	"mail/mailtest": "",
 
 	"client":    "hub",
-	"server":    ground + " store connection sender mail auth ingest settings pipeline notice watch feed engine api receiver web",
+	"server":    ground + " store connection sender mail auth ingest settings pipeline notice support watch feed engine api receiver web",
 	"tour":      ground + " client server mail/mailtest",
 	"cmd/hacek": ground + " client server tour",
 

@@ -1,0 +1,148 @@
+package browser
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+func (h *testHub) endpoint(t *testing.T, name string) (path string) {
+	t.Helper()
+	address, _ := warehouse(t)
+	made := h.api(t, "POST", "/v1/endpoints", `{"name":"`+name+`","request":{"url":"`+address+`/in"}}`)
+	return "/webhooks/" + field(t, made, "id")
+}
+
+func TestAnEndedSessionReturnsToTheForm(t *testing.T) {
+	t.Parallel()
+	for _, language := range []string{"en", "it"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			say, h := words(language), startHub(t)
+			path := h.endpoint(t, "Sklad - WMS")
+			w := h.open(t, "en")
+			w.first()
+			w.do(speak(language))
+			w.visit(path + "/edit")
+			w.fill(say("web.column.name"), "Sklad <b>Brno</b>")
+			w.do(command(network.ClearBrowserCookies, cdp.Empty{}))
+			w.press(say("web.action.save"))
+			w.see(say("web_login.session_over"))
+			w.inspect("login-session-over", language)
+			w.fill(say("web_login.email"), janaMail)
+			w.fill(say("web_login.password"), janaPassword)
+			w.press(say("web_login.sign_in"))
+			w.see(say("web_login.resume_title"))
+			w.keepFor("resume")
+			w.press(say("web_login.resume_go"))
+			w.see(say("web_webhook.saved", "name", "Sklad <b>Brno</b>"))
+		})
+	}
+}
+
+func TestTwoPeopleEditTheSame(t *testing.T) {
+	t.Parallel()
+	h := startHub(t)
+	path := h.endpoint(t, "Sklad - WMS")
+	jana := h.open(t, "en")
+	jana.first()
+	h.api(t, "POST", "/v1/users", `{"name":"Óskar","email":"oskar@example.com","role":"editor","password":"`+janaPassword+`"}`)
+	oskar := h.open(t, "en")
+	oskar.signIn("oskar@example.com")
+	jana.visit(path + "/edit")
+	oskar.visit(path + "/edit")
+	jana.fill("Name", "Sklad Brno")
+	jana.press("Save")
+	jana.see("“Sklad Brno” is saved.")
+	oskar.fill("Name", "Sklad Ostrava")
+	oskar.press("Save")
+	oskar.see("Somebody has changed this meanwhile", "Sklad Brno")
+	if typed := oskar.value("Name"); typed != "Sklad Ostrava" {
+		t.Errorf("what was typed has become %q", typed)
+	}
+	oskar.inspect("webhook-form-changed", "en")
+	oskar.fill("Name", "Sklad Ostrava")
+	oskar.press("Save")
+	oskar.see("“Sklad Ostrava” is saved.")
+}
+
+// TestWhatIsTypedDuringAnAnswerIsNotLost: the preview is asked for, and before it comes somebody types on.
+func TestWhatIsTypedDuringAnAnswerIsNotLost(t *testing.T) {
+	t.Parallel()
+	h := startHub(t)
+	h.api(t, "PUT", "/v1/event-types/order.created", orderCreated)
+	path := h.endpoint(t, "Sklad - WMS")
+	h.api(t, "POST", "/v1/events", `{"type":"order.created","data":{"order":{"number":"N1","total":"50.00"}}}`)
+	h.api(t, "POST", "/v1/events", `{"type":"order.created","data":{"order":{"number":"N2","total":"150.00"}}}`)
+	w := h.open(t, "en")
+	w.first()
+	w.visit(path + "/edit")
+	w.do(command(network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{{Latency: 600, DownloadThroughput: -1, UploadThroughput: -1}}}))
+	w.enter("Field of condition 1", "order.total")
+	w.pick("Comparison of condition 1", "is greater than")
+	w.find("the question", `() => document.querySelector(".htmx-request")`)
+	w.enter("Value of condition 1", "100")
+	w.see("1 of the last 2 events matches")
+}
+
+// TestHostileTextIsOnlyText: what somebody else wrote is shown, and does nothing.
+func TestHostileTextIsOnlyText(t *testing.T) {
+	t.Parallel()
+	h := startHub(t)
+	h.endpoint(t, "<script>hacked=1</script>")
+	const script, bidi = `<script>hacked=1</script><img src=x onerror=hacked=1>`, "\u202etxt.exe\u2066"
+	data, err := json.Marshal(map[string]any{"script": script, "bidi": bidi, "nul": "a\x00b", "close": `"]]></pre></textarea>` + script, "long": strings.Repeat("ž", 400_000), script: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	event, err := json.Marshal(map[string]any{"type": "order.created", "key": "77" + script, "data": json.RawMessage(data)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := h.api(t, "POST", "/v1/events", string(event))
+	w := h.open(t, "en")
+	w.first()
+	delivery := ""
+	for range 100 { // until it is delivered
+		if delivery = h.api(t, "GET", "/v1/deliveries?state=delivered", ""); strings.Contains(delivery, `"id"`) {
+			break
+		}
+		w.rest()
+	}
+	for _, page := range []struct{ name, path, has string }{
+		{"event", "/events/" + field(t, made, "id"), "hacked=1"},
+		{"events", "/events", "hacked=1"},
+		{"timeline", "/search?q=77", "hacked=1"},
+		{"delivery", "/deliveries/" + field(t, delivery, "id"), "hacked=1"},
+		{"deliveries", "/deliveries", "hacked=1"},
+		{"delivery-edit", "/deliveries/" + field(t, delivery, "id") + "/edit", ""},
+		{"webhooks", "/webhooks", "hacked=1"},
+		{"today", "/", "hacked=1"},
+		{"nothing", "/search?q=%3Cscript%3Ehacked%3D1%3C%2Fscript%3E%E2%80%AE", ""},
+	} {
+		w.visit(page.path)
+		w.see(page.has)
+		for name, script := range map[string]string{
+			"ran a script":            `typeof hacked !== "undefined"`,
+			"has a foreign element":   `!!document.querySelector("img, main script")`,
+			"has what turns the text": `/[\u202a-\u202e\u2066-\u2069]/.test(document.body.innerText)`,
+			"has a NUL":               `document.body.innerText.includes("\0")`,
+			"is too large":            `document.documentElement.outerHTML.length > 1500000`,
+		} {
+			if w.ask(script) != "false" {
+				t.Errorf("%s %s", page.path, name)
+			}
+		}
+		for _, width := range []int64{1280, 360} {
+			w.do(look("light", width))
+			w.fits(page.path)
+			w.keep("hostile-" + page.name + "-" + map[int64]string{1280: "light", 360: "360"}[width])
+		}
+		w.do(look("light", 1280))
+	}
+	w.do(chromedp.Navigate(h.url + "/"))
+}
