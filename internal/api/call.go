@@ -151,6 +151,9 @@ func (h *operationHandler) authorize(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := p.Require(h.route.role); err != nil {
+		return err
+	}
 	if h.route.owner == ofTenant || h.route.owner == ofNamed || h.route.owner == guarded {
 		name := c.r.PathValue("tenant")
 		if name == "" {
@@ -161,9 +164,6 @@ func (h *operationHandler) authorize(ctx context.Context, c *call) error {
 		if p, err = h.api.Auth.ForTenant(ctx, p, name); err != nil {
 			return err
 		}
-	}
-	if err := p.Require(h.route.role); err != nil {
-		return err
 	}
 	changes := h.route.owner == ofInstallation && h.route.role != hub.Viewer
 	if h.route.owner == guarded && !p.Installation {
