@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,8 +40,8 @@ func TestTheLogBeginsAnewUnderLoad(t *testing.T) {
 func TestAnIDIsKnownOnBothSidesOfMidnight(t *testing.T) {
 	storetest.EachOpen(t, func(t *testing.T, open storetest.Opener) {
 		midnight := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
-		now := midnight
-		s := open(func(o *store.Options) { o.Now = func() time.Time { return now } })
+		var clock atomic.Int64
+		s := open(func(o *store.Options) { o.Now = func() time.Time { return midnight.Add(time.Duration(clock.Load())) } })
 		storetest.Run(t, s)
 		w := tell(t, s)
 		moments := []time.Duration{-2 * time.Minute, -10 * time.Second, 10 * time.Second, 2 * time.Minute}
@@ -50,9 +51,9 @@ func TestAnIDIsKnownOnBothSidesOfMidnight(t *testing.T) {
 					continue
 				}
 				for k, at := range []time.Duration{first, second} {
-					now = midnight.Add(at)
+					clock.Store(int64(at))
 					e := w.event(1, "", `1`)
-					e.CallerID, e.ReceivedAt = fmt.Sprint(i, "-", j), now
+					e.CallerID, e.ReceivedAt = fmt.Sprint(i, "-", j), midnight.Add(at)
 					if a := w.accept(e); a.Result.Err != nil || a.Result.Duplicate != (k == 1) {
 						t.Errorf("at %s and %s: %+v", first, second, a.Result)
 					}

@@ -52,8 +52,12 @@ func (v *visit) askToSignIn() error {
 		return v.askToComeBack()
 	}
 	if methodReads(v.r) {
+		if v.r.URL.Path == "/stream" {
+			v.w.WriteHeader(http.StatusNoContent) // the browser asks no more; the next click leads to the login
+			return nil
+		}
 		to := v.r.URL.RequestURI()
-		if v.r.Header.Get("HX-Request") != "" || to == "/stream" {
+		if v.r.Header.Get("HX-Request") != "" {
 			v.w.Header().Set("HX-Redirect", "/login")
 			v.w.WriteHeader(http.StatusUnauthorized)
 			return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"hacek/internal/auth"
 	"hacek/internal/hub"
@@ -197,7 +198,11 @@ func (v *visit) refusePortal(err error) error {
 
 // askToComeBack is what a page of the portal answers to whoever has no session, or none any more.
 func (v *visit) askToComeBack() error {
-	if methodReads(v.r) && (v.r.Header.Get("HX-Request") != "" || v.r.URL.Path == "/stream") {
+	if v.r.URL.Path == "/stream" {
+		v.w.WriteHeader(http.StatusNoContent) // the browser asks no more
+		return nil
+	}
+	if methodReads(v.r) && v.r.Header.Get("HX-Request") != "" {
 		v.w.Header().Set("HX-Redirect", v.at("/"))
 		v.w.WriteHeader(http.StatusUnauthorized)
 		return nil
@@ -210,6 +215,7 @@ func (v *visit) leavePortal() error {
 		return err
 	}
 	v.dropCookie(sessionCookie)
+	v.setCookie(languageCookie, string(v.lang), 365*24*time.Hour) // the session's language ends with it
 	v.who = auth.Principal{}
 	return v.goTo("/", "web_portal.left")
 }

@@ -79,6 +79,7 @@ func TestEveryPageIsLookedAt(t *testing.T) {
 	w.visit("/webhooks/ep_nobody")
 	w.see("There is nothing here")
 	w.inspect("error-404", "en")
+	w.visit("about:blank") // so that no page asks for news without a session
 	w.do(command(network.ClearBrowserCookies, cdp.Empty{}))
 	w.visit(link)
 	w.see("2018000057")
