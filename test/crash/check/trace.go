@@ -4,14 +4,16 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // A line of strace -f -y: process, time, call, the file behind the first descriptor, and the rest.
 var (
-	tracedCall    = regexp.MustCompile(`^\d+\s+\S+\s+(\w+)\(\d+<([^>]*)>?(.*)$`)
+	tracedCall    = regexp.MustCompile(`^\d+\s+\S+\s+(\w+)\((\d+)<([^>]*)>?(.*)$`)
 	tracedResumed = regexp.MustCompile(`^(\d+)\s+\S+\s+<\.\.\. (\w+) resumed>(.*)$`)
 	tracedProcess = regexp.MustCompile(`^\d+`)
 )
@@ -24,15 +26,16 @@ type Trace struct {
 
 // request is what happened since the last POST arrived.
 type request struct {
-	open    bool
-	written bool            // the log was written to
-	dirty   bool            // ... and no sync that began afterwards has completed
-	syncs   map[string]bool // threads inside a sync; false once a write has overtaken it
+	open  bool
+	dirty map[string]bool            // descriptors through which the log was written; false once a sync that began afterwards has completed
+	syncs map[string]map[string]bool // threads inside a sync -> descriptors whose writes it covers
 }
 
 // Durable reads the trace of a hub that was sent one event after the other, and asks of each: between its arrival and its
 // 202, was the write-ahead log written, and did a sync of a file in the data directory that began after the last such
-// write complete with success?
+// write complete with success? The hub writes the log through two connections, and the one that did not accept the
+// event may begin a write of its own before the answer leaves: so writes are told apart by their descriptor, and one
+// that is synced is asked for.
 func Durable(trace io.Reader, dataDir string) (*Trace, error) {
 	t := &Trace{}
 	var current request
@@ -62,23 +65,26 @@ func (t *Trace) step(r *request, line string, n int, dataDir string) {
 	if m == nil {
 		return
 	}
-	call, file, rest := m[1], m[2], m[3]
+	call, descriptor, file, rest := m[1], m[2], m[3], m[4]
 	inside := strings.HasPrefix(file, dataDir)
 	switch {
 	case strings.HasPrefix(call, "read") || strings.HasPrefix(call, "recv"):
 		r.arrive(rest)
 	case isSync(call) && inside:
 		if r.syncs == nil {
-			r.syncs = map[string]bool{}
+			r.syncs = map[string]map[string]bool{}
 		}
-		r.syncs[thread] = true
+		r.syncs[thread] = maps.Clone(r.dirty)
 		if !strings.Contains(rest, "<unfinished") {
 			r.synced(thread, rest)
 		}
 	case strings.Contains(call, "write") && inside && strings.HasSuffix(file, "-wal"):
-		r.written, r.dirty = true, true
-		for thread := range r.syncs {
-			r.syncs[thread] = false
+		if r.dirty == nil {
+			r.dirty = map[string]bool{}
+		}
+		r.dirty[descriptor] = true
+		for _, covered := range r.syncs {
+			delete(covered, descriptor)
 		}
 	case strings.Contains(rest, `"HTTP/1.1 202`):
 		t.answer(r, n)
@@ -97,8 +103,13 @@ func (r *request) arrive(rest string) {
 func (r *request) synced(thread, rest string) {
 	covers := r.syncs[thread]
 	delete(r.syncs, thread)
-	if covers && strings.HasSuffix(strings.TrimSpace(rest), "= 0") {
-		r.dirty = false
+	if !strings.HasSuffix(strings.TrimSpace(rest), "= 0") {
+		return
+	}
+	for descriptor := range covers {
+		if _, written := r.dirty[descriptor]; written {
+			r.dirty[descriptor] = false
+		}
 	}
 }
 
@@ -110,9 +121,9 @@ func (t *Trace) answer(r *request, n int) {
 	switch {
 	case !r.open:
 		violate("without a request")
-	case !r.written:
+	case len(r.dirty) == 0:
 		violate("and nothing was written to the log")
-	case r.dirty:
+	case !slices.Contains(slices.Collect(maps.Values(r.dirty)), false):
 		violate("before the log was synced")
 	}
 	r.open = false

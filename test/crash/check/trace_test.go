@@ -14,6 +14,7 @@ const (
 	failed   = `102   10.000200 fdatasync(7</d/data/hacek.db-wal>) = -1 EIO (Input/output error)` + "\n"
 	foreign  = `102   10.000200 fdatasync(7</d/other/hacek.db-wal>) = 0` + "\n"
 	accepted = `101   10.002000 write(9<socket:[77]>, "HTTP/1.1 202 Accepted\r\nContent-T"..., 300) = 300` + "\n"
+	beside   = `103   10.000300 pwrite64(5</d/data/hacek.db-wal>, "\0\0"..., 24, 4128) = 24` + "\n"
 	readBack = `101   10.000001 <... read resumed>"POST /v1/events HTTP/1.1\r\nHost: "..., 4096) = 900` + "\n"
 )
 
@@ -24,6 +25,8 @@ func TestTraceOfAnAcceptedEvent(t *testing.T) {
 	}{
 		"written, synced, answered":         {arrived + logged + synced + accepted, ""},
 		"the same, calls split":             {readBack + logged + begun + ended + accepted, ""},
+		"another connection writes then":    {arrived + logged + synced + beside + accepted, ""},
+		"another connection's sync only":    {arrived + beside + logged + begun + logged + beside + ended + accepted, "before the log was synced"},
 		"answered before the sync":          {arrived + logged + accepted + synced, "before the log was synced"},
 		"answered while the sync runs":      {arrived + logged + begun + accepted + ended, "before the log was synced"},
 		"never synced":                      {arrived + logged + accepted, "before the log was synced"},
