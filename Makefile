@@ -2,7 +2,7 @@
 PG := scripts/postgres.sh
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help assets build run test lint bench profile proof rows
+.PHONY: help assets build run test pages lint bench profile proof rows
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +24,9 @@ test: ## format, vet and every test, with the race detector, on SQLite and Postg
 	@[ "$${CI-}" != true ] || scripts/install.sh
 	@$(MAKE) --no-print-directory internal/web/static/dist/console.js
 	scripts/test.sh
+
+pages: internal/web/static/dist/console.js ## every page in light, dark, narrow and German, judged by axe (test/browser/shots)
+	HACEK_PAGES=all go test -count=1 -timeout 30m ./test/browser
 
 lint: ## gofmt, go vet and golangci-lint (installed into bin/ when missing)
 	scripts/format.sh

@@ -4,7 +4,7 @@
 # and a skipped test is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# The longest begin first, and three run side by side: tests wait for the disk more than they compute.
+# The longest begin first.
 [ $# -gt 0 ] || set -- ./test/browser ./test/story ./internal/api ./...
 
 if ! scripts/install.sh && [ "${CI-}" = true ]; then
@@ -36,4 +36,4 @@ fresh=() strict=()
 if [ "${CI-}" = true ]; then
 	fresh=(-count=1) strict=(-no-skips)
 fi
-go test -race -p 3 ${fresh[@]+"${fresh[@]}"} -json "$@" | "$work/report" ${strict[@]+"${strict[@]}"}
+go test -race ${fresh[@]+"${fresh[@]}"} -json "$@" | "$work/report" ${strict[@]+"${strict[@]}"}

@@ -22,7 +22,8 @@ const shots = "shots"
 var inspected sync.Map
 
 // inspect has axe look for what keeps people from using the page, in light and dark, wide and narrow, sees that German
-// fits, and keeps a screenshot of each. It leaves the window at the same address, in the language it had.
+// fits, and keeps a screenshot of each. It leaves the window at the same address, in the language it had. That takes
+// minutes for all pages, so the tests look at light ones only, wide with axe and narrow; `make pages` looks at all.
 func (w *window) inspect(name, language string) {
 	w.Helper()
 	if _, done := inspected.LoadOrStore(name, true); done {
@@ -37,6 +38,13 @@ func (w *window) inspect(name, language string) {
 	w.do(look("light", 1280))
 	w.audit(name+" light", string(axe), `{runOnly: `+rules)
 	w.keep(name + "-light")
+	if os.Getenv("HACEK_PAGES") != "all" {
+		w.do(look("light", 360))
+		w.fits(name + " 360")
+		w.keep(name + "-360")
+		w.do(look("light", 1280))
+		return
+	}
 	w.do(look("dark", 1280))
 	w.audit(name+" dark", "", colours)
 	w.keep(name + "-dark")

@@ -175,9 +175,21 @@ func (w *window) rest() {
 // press presses the link or button that says so.
 func (w *window) press(word string) {
 	w.Helper()
-	w.do(chromedp.Click(w.find("a button or link", `(words, shown, text) =>
-		[...document.querySelectorAll("a, button, summary, input[type=submit]")].filter(shown).find((e) => text(e) === words[0]) ??
-		[...document.querySelectorAll("a, button, summary")].filter(shown).find((e) => text(e).includes(words[0]))`, word)))
+	for tries := 1; ; tries++ {
+		ctx, stop := context.WithTimeout(w.ctx, patience)
+		err := chromedp.Do(ctx, chromedp.Click(w.find("a button or link", `(words, shown, text) =>
+			[...document.querySelectorAll("a, button, summary, input[type=submit]")].filter(shown).find((e) => text(e) === words[0]) ??
+			[...document.querySelectorAll("a, button, summary")].filter(shown).find((e) => text(e).includes(words[0]))`, word)))
+		stop()
+		if err == nil {
+			return
+		}
+		// The page may have been renewed between the look and the press; a person looks again.
+		if tries == 3 || !strings.Contains(err.Error(), "node with given id") {
+			w.keepFor("failed")
+			w.Fatal(err)
+		}
+	}
 }
 
 // fill types into the field with a label; what stood there goes.
