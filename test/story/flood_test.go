@@ -95,7 +95,8 @@ func TestRule10_AFloodOfBadSignaturesFillsNothingAndKeepsNobodyOut(t *testing.T)
 		return at
 	}
 	waitFor(t, "every request counted", func() bool {
-		return read("small").Counts["quarantined"] >= small && read("large").Counts["quarantined"] >= large
+		counts := read("small").Counts
+		return counts["quarantined"] >= small && counts["accepted"] >= accepted && read("large").Counts["quarantined"] >= large
 	})
 	if got := read("small").Counts; got["quarantined"] != small || got["accepted"] != accepted || got["duplicate"] != 0 {
 		t.Errorf("counted %v, want %d quarantined and %d accepted", got, small, accepted)
