@@ -69,7 +69,9 @@ func (e *Engine) startOne(t *target, now time.Time) bool {
 	t.flying++
 	e.flights++
 	e.counts.Attempts++
-	e.crew.run(func() { e.fly(&flight{target: t, entry: n, probe: probe}, t.shared, t.work, n.delivery, n.event) })
+	// What the attempt needs is taken now: the plan goes on and may change it.
+	f, shared, work, delivery, event := &flight{target: t, entry: n, probe: probe}, t.shared, t.work, n.delivery, n.event
+	e.crew.run(func() { e.fly(f, shared, work, delivery, event) })
 	return true
 }
 
