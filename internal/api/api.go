@@ -5,7 +5,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -44,8 +43,8 @@ type Options struct {
 	Release       func(ctx context.Context, tenant int64, source, request hub.ID, reason, by string) ([]hub.ID, error)
 	PreviewSource func(ctx context.Context, tenant int64, s settings.Source, last int) (hub.SourcePreview, error)
 	Trigger       func(ctx context.Context, s settings.Source, eventType string) (hub.InRequest, error)
-	// Support writes the bundle for whoever helps. Nil: there is none.
-	Support func(ctx context.Context, to io.Writer, by settings.By) error
+	// Support answers with the bundle for whoever helps. Nil: there is none.
+	Support func(ctx context.Context, w http.ResponseWriter, by settings.By) error
 	// Mail is the server that mails go through. Nil: none is set.
 	Mail *mail.Mailer
 	// Listening says how a listener is at this moment; false when it does not run. Nil: nobody knows.

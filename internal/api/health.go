@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,21 +56,19 @@ func plain(text string) answer {
 // metrics has its own registry, so that nothing appears in it that nobody put there.
 type metrics struct {
 	requests prometheus.Counter
-	handler  http.Handler
+	registry *prometheus.Registry
 }
 
 func newMetrics(more []prometheus.Collector) *metrics {
-	registry := prometheus.NewRegistry()
-	m := &metrics{requests: prometheus.NewCounter(prometheus.CounterOpts{
+	m := &metrics{registry: prometheus.NewRegistry(), requests: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "hacek_api_requests_total", Help: "Requests that reached an operation of the API.",
 	})}
-	registry.MustRegister(m.requests)
-	registry.MustRegister(more...)
-	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	m.registry.MustRegister(m.requests)
+	m.registry.MustRegister(more...)
 	return m
 }
 
 func (a *API) showMetrics(c *call) (answer, error) {
-	a.metrics.handler.ServeHTTP(c.w, c.r)
+	promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}).ServeHTTP(c.w, c.r)
 	return answer{written: true}, nil
 }

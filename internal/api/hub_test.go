@@ -93,11 +93,11 @@ func newHub(t *testing.T, s *store.Store) *testHub {
 	if err := h.settings.Ensure(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	bundle := &support.Bundle{Settings: h.settings, Store: s, Now: time.Now, Secrets: []hub.Secret{hub.NewSecret(adminKey)}}
+	bundle := &support.Bundle{Settings: h.settings, Store: s, Now: time.Now, Secrets: []hub.Secret{hub.NewSecret(adminKey)}, Logger: log}
 	h.listens = map[hub.ID]hub.Listening{}
 	h.mailer.Dial = (&net.Dialer{}).DialContext
 	doors := api.New(api.Options{
-		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: s, Log: log, Stream: h.stream, Support: bundle.Write, Mail: &h.mailer,
+		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: s, Log: log, Stream: h.stream, Support: bundle.Serve, Mail: &h.mailer,
 		Listening: func(id hub.ID) (hub.Listening, bool) { l, known := h.listens[id]; return l, known },
 	})
 	bundle.Metrics, bundle.Ready = doors.MetricsText, doors.Health

@@ -220,11 +220,11 @@ func build(ctx context.Context, c Config, o Options) (*house, error) {
 		Stream:     h.stream,
 		PublicURL:  h.publicURL(c),
 		Release:    h.receiver.Release, PreviewSource: h.receiver.Preview, Trigger: h.receiver.Trigger,
-		Support: h.writeSupport, Mail: h.pipelines.Mail, Listening: h.listeners.State,
+		Support: h.serveSupport, Mail: h.pipelines.Mail, Listening: h.listeners.State,
 	})
 	h.support = &support.Bundle{
 		Settings: h.settings, Store: h.store, Now: time.Now, Version: o.Version, Config: c.Shown(), Secrets: c.secrets(),
-		DeliveryLog: h.log.Path, Metrics: h.api.MetricsText, Ready: h.api.Health,
+		DeliveryLog: h.log.Path, Metrics: h.api.MetricsText, Ready: h.api.Health, Logger: o.Log,
 	}
 	h.listeners.Room = roomOf
 	h.listeners.Handlers = map[string]http.Handler{hub.ServesReceiver: h.receiver, hub.ServesAPI: h.api}

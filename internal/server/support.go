@@ -2,7 +2,7 @@ package server
 
 import (
 	"context"
-	"io"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -12,9 +12,9 @@ import (
 	"hacek/internal/settings"
 )
 
-// writeSupport is the bundle for the doors; it is assembled after them, because it shows their figures.
-func (h *house) writeSupport(ctx context.Context, to io.Writer, by settings.By) error {
-	return h.support.Write(ctx, to, by)
+// serveSupport is the bundle for the doors; it is assembled after them, because it shows their figures.
+func (h *house) serveSupport(ctx context.Context, w http.ResponseWriter, by settings.By) error {
+	return h.support.Serve(ctx, w, by)
 }
 
 // Shown is the configuration for people: what is secret reads ***.

@@ -10,17 +10,80 @@ import (
 	"hacek/internal/store"
 )
 
+// A change of one of these kinds can be taken back: its ETag today, and how its earlier form is put back.
+var undoing = map[string]struct {
+	etag func(ctx context.Context, s *Service, tenant int64, name string) (string, error)
+	put  func(ctx context.Context, s *Service, r *store.Revision, ifMatch string, by By) (etag string, err error)
+}{
+	string(hub.KindEndpoint): {etagOfTarget(hub.KindEndpoint), func(ctx context.Context, s *Service, r *store.Revision, ifMatch string, by By) (string, error) {
+		e := hub.DefaultEndpoint()
+		if err := earlierTarget(r.Before, &e); err != nil {
+			return "", err
+		}
+		t, _, err := s.ReplaceEndpoint(ctx, r.Tenant, r.Object, e, ifMatch, by)
+		return s.ETag(t), err
+	}},
+	string(hub.KindPipeline): {etagOfTarget(hub.KindPipeline), func(ctx context.Context, s *Service, r *store.Revision, ifMatch string, by By) (string, error) {
+		p := hub.DefaultPipeline()
+		if err := earlierTarget(r.Before, &p); err != nil {
+			return "", err
+		}
+		t, _, err := s.ReplacePipeline(ctx, r.Tenant, r.Object, p, ifMatch, by)
+		return s.ETag(t), err
+	}},
+	kindSource: {func(ctx context.Context, s *Service, tenant int64, name string) (string, error) {
+		t, err := s.Source(ctx, tenant, name)
+		return t.ETag(), err
+	}, func(ctx context.Context, s *Service, r *store.Revision, ifMatch string, by By) (string, error) {
+		t, _, err := s.ReplaceSource(ctx, r.Tenant, r.Object, r.Before, ifMatch, by)
+		return t.ETag(), err
+	}},
+	kindConnection: {func(ctx context.Context, s *Service, tenant int64, name string) (string, error) {
+		t, err := s.Connection(ctx, tenant, name)
+		return t.ETag(), err
+	}, func(ctx context.Context, s *Service, r *store.Revision, ifMatch string, by By) (string, error) {
+		t, _, err := s.ReplaceConnection(ctx, r.Tenant, r.Object, r.Before, ifMatch, by)
+		return t.ETag(), err
+	}},
+	kindTable: {func(ctx context.Context, s *Service, tenant int64, name string) (string, error) {
+		t, err := s.Table(ctx, tenant, name)
+		return t.ETag(), err
+	}, func(ctx context.Context, s *Service, r *store.Revision, ifMatch string, by By) (string, error) {
+		t, _, err := s.ReplaceTable(ctx, r.Tenant, r.Object, r.Before, ifMatch, by)
+		return t.ETag(), err
+	}},
+	kindListener: {func(ctx context.Context, s *Service, _ int64, name string) (string, error) {
+		t, err := s.Listener(ctx, name)
+		return t.ETag(), err
+	}, func(ctx context.Context, s *Service, r *store.Revision, ifMatch string, by By) (string, error) {
+		t, _, err := s.ReplaceListener(ctx, r.Object, r.Before, ifMatch, by)
+		return t.ETag(), err
+	}},
+	kindUser: {func(ctx context.Context, s *Service, tenant int64, name string) (string, error) {
+		t, err := s.User(ctx, tenant, name)
+		return s.UserETag(t), err
+	}, func(ctx context.Context, s *Service, r *store.Revision, ifMatch string, by By) (string, error) {
+		patch, err := earlierUser(r.Before)
+		if err != nil {
+			return "", err
+		}
+		t, err := s.PatchUser(ctx, r.Tenant, r.Object, patch, hub.Secret{}, ifMatch, by)
+		return s.UserETag(t), err
+	}},
+}
+
+func etagOfTarget(kind hub.Kind) func(context.Context, *Service, int64, string) (string, error) {
+	return func(ctx context.Context, s *Service, tenant int64, name string) (string, error) {
+		t, err := s.Target(ctx, tenant, kind, name)
+		return s.ETag(t), err
+	}
+}
+
 // Undoable tells whether a change can be taken back: what was changed, not what was made or deleted, and only settings
 // whose earlier form is in the change history as a whole.
 func Undoable(r *store.Revision) bool {
-	if r.Action != "changed" || len(r.Before) == 0 {
-		return false
-	}
-	switch r.Kind {
-	case string(hub.KindEndpoint), string(hub.KindPipeline), kindSource, kindConnection, kindTable, kindListener, kindUser:
-		return true
-	}
-	return false
+	_, known := undoing[r.Kind]
+	return known && r.Action == "changed" && len(r.Before) > 0
 }
 
 // Undone is a change that was taken back, and the version of the settings since.
@@ -47,53 +110,14 @@ func (s *Service) Undo(ctx context.Context, tenant, revision int64, ifMatch stri
 			return u, err
 		}
 	}
-	switch r.Kind {
-	case string(hub.KindEndpoint):
-		e := hub.DefaultEndpoint()
-		if err := earlierTarget(r.Before, &e); err != nil {
-			return u, err
-		}
-		t, _, err := s.ReplaceEndpoint(ctx, tenant, r.Object, e, ifMatch, by)
-		u.ETag = s.ETag(t)
-		return u, err
-	case string(hub.KindPipeline):
-		p := hub.DefaultPipeline()
-		if err := earlierTarget(r.Before, &p); err != nil {
-			return u, err
-		}
-		t, _, err := s.ReplacePipeline(ctx, tenant, r.Object, p, ifMatch, by)
-		u.ETag = s.ETag(t)
-		return u, err
-	case kindSource:
-		t, _, err := s.ReplaceSource(ctx, tenant, r.Object, r.Before, ifMatch, by)
-		u.ETag = t.ETag()
-		return u, err
-	case kindConnection:
-		t, _, err := s.ReplaceConnection(ctx, tenant, r.Object, r.Before, ifMatch, by)
-		u.ETag = t.ETag()
-		return u, err
-	case kindTable:
-		t, _, err := s.ReplaceTable(ctx, tenant, r.Object, r.Before, ifMatch, by)
-		u.ETag = t.ETag()
-		return u, err
-	case kindListener:
-		t, _, err := s.ReplaceListener(ctx, r.Object, r.Before, ifMatch, by)
-		u.ETag = t.ETag()
-		return u, err
-	}
-	patch, err := earlierUser(r.Before)
-	if err != nil {
-		return u, err
-	}
-	t, err := s.PatchUser(ctx, tenant, r.Object, patch, hub.Secret{}, ifMatch, by)
-	u.ETag = s.UserETag(t)
+	u.ETag, err = undoing[r.Kind].put(ctx, s, &r, ifMatch, by)
 	return u, err
 }
 
 // sinceThen is the ETag at which a change is still the newest one. It is read before the changes are: whoever changes
 // something in between is noticed either way.
 func (s *Service) sinceThen(ctx context.Context, r *store.Revision) (string, error) {
-	now, err := s.etagOf(ctx, r)
+	now, err := undoing[r.Kind].etag(ctx, s, r.Tenant, r.Object)
 	if err != nil {
 		return "", err
 	}
@@ -117,29 +141,6 @@ func (s *Service) sinceThen(ctx context.Context, r *store.Revision) (string, err
 		}
 		page.Cursor = next
 	}
-}
-
-// etagOf is the version at which the object of a revision is now.
-func (s *Service) etagOf(ctx context.Context, r *store.Revision) (string, error) {
-	switch r.Kind {
-	case kindSource:
-		t, err := s.Source(ctx, r.Tenant, r.Object)
-		return t.ETag(), err
-	case kindConnection:
-		t, err := s.Connection(ctx, r.Tenant, r.Object)
-		return t.ETag(), err
-	case kindTable:
-		t, err := s.Table(ctx, r.Tenant, r.Object)
-		return t.ETag(), err
-	case kindListener:
-		t, err := s.Listener(ctx, r.Object)
-		return t.ETag(), err
-	case kindUser:
-		t, err := s.User(ctx, r.Tenant, r.Object)
-		return s.UserETag(t), err
-	}
-	t, err := s.Target(ctx, r.Tenant, hub.Kind(r.Kind), r.Object)
-	return s.ETag(t), err
 }
 
 // earlierTarget reads the settings that the change history keeps of a target.

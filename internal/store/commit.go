@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	"hacek/internal/hub"
@@ -81,9 +82,12 @@ func (s *Store) Run(ctx context.Context) error {
 	defer s.close()
 	stop := s.background()
 	defer stop()
-	summed, merged := s.summing(ctx), s.merging(ctx)
-	defer summed()
-	defer merged()
+	var upkeep sync.WaitGroup
+	defer upkeep.Wait()
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	upkeep.Go(func() { s.summing(running) })
+	upkeep.Go(func() { s.merging(running) })
 	work := context.WithoutCancel(ctx)
 	pause := firstPause
 	var over <-chan time.Time // outcomes that could not be written wait for it; everybody else goes on
@@ -141,6 +145,25 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
+// beside does something until ctx ends, again after a pause while there is more to do, and otherwise every so often.
+func beside(ctx context.Context, pause, every time.Duration, do func() (more bool)) {
+	for next := time.Duration(0); rest(ctx, next) == nil; {
+		next = every
+		if do() {
+			next = pause
+		}
+	}
+}
+
+func rest(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
 // gather lets whoever is ready to run queue what they have, as long as the queue grows: a commit costs the same for
 // one as for many. Nobody waits for a timer; with nothing else to run it returns at once.
 func (s *Store) gather() {
@@ -188,6 +211,13 @@ func (s *Store) commitAll(ctx context.Context, b *batch, lost *[]*batch) []*Outc
 	if s.dead.Load() != nil {
 		refuse(b.accepts, s.dead.Load())
 		return b.outcomes
+	}
+	if err := s.unsum(ctx, b); err != nil {
+		s.log.Error("spans of events were not taken back", "err", err)
+		refuse(b.accepts, err)
+		if b.accepts = nil; b.size() == 0 {
+			return nil
+		}
 	}
 	err := s.hot.commit(ctx, b)
 	if err == nil {
@@ -241,6 +271,8 @@ func refusal(a *Accept, err error) error {
 		return known
 	case isConflict(err) && a.Idempotency != nil:
 		return keyTaken()
+	case isConflict(err) && a.Event != nil && !a.Replay: // its number was given before the clock was set back
+		return unavailable(away)
 	case isConflict(err):
 		return hub.Errorf(hub.Conflict, "the same delivery was made by somebody else at the same moment").WithHint("Look at it, and repeat the request if it is still needed.")
 	}

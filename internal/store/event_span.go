@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"hacek/internal/hub"
@@ -36,41 +37,68 @@ func scanEventSpan(row rower) (x eventSpan, err error) {
 	return x, err
 }
 
-// summing starts what sums up spans beside the work, and returns what waits for its end.
-func (s *Store) summing(ctx context.Context) (wait func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		next := time.NewTimer(0)
-		defer next.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-next.C:
-			}
-			more, err := s.SumEvents(ctx, s.now().Add(-spanLag))
-			if err != nil && ctx.Err() == nil {
-				s.log.Warn("what spans of events hold was not written, so narrowed lists take longer", "err", err)
-			}
-			if more {
-				next.Reset(spanPause)
-			} else {
-				next.Reset(spanEvery)
+// sums is how far spans go, and what came behind that. An event of a later commit than its id, or of a clock that was set
+// back, bears a number that is summed up already: its spans are taken back, and it is summed up with the others again.
+type sums struct {
+	mark  atomic.Int64 // no span ends behind it
+	taken atomic.Int64 // how often spans were taken back
+}
+
+func (s *Store) openSums(ctx context.Context) error {
+	top, err := s.summed(ctx)
+	s.sums.mark.Store(top)
+	return err
+}
+
+// summing sums up events until ctx ends.
+func (s *Store) summing(ctx context.Context) {
+	beside(ctx, spanPause, spanEvery, func() bool {
+		more, err := s.SumEvents(ctx, s.now().Add(-spanLag))
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("what spans of events hold was not written, so narrowed lists take longer", "err", err)
+		}
+		return more && err == nil
+	})
+}
+
+// unsum takes back the spans that an event of a batch comes too late for. The committer calls it before the batch.
+func (s *Store) unsum(ctx context.Context, b *batch) error {
+	mark := s.sums.mark.Load()
+	first := mark + 1
+	for _, a := range b.accepts {
+		if a.Event != nil && !a.Replay {
+			first = min(first, eventNo(a.Event.ID))
+		}
+	}
+	if first > mark {
+		return nil
+	}
+	err := s.write(ctx, func(tx *Tx) error {
+		for _, drop := range []string{`DELETE FROM event_kind WHERE last >= $1`, `DELETE FROM event_span WHERE last >= $1`} {
+			if _, err := tx.ExecContext(ctx, drop, first); err != nil {
+				return fmt.Errorf("take back spans of events: %w", err)
 			}
 		}
-	}()
-	return func() { <-done }
+		return nil
+	})
+	if err == nil {
+		s.sums.mark.Store(first - 1)
+		s.sums.taken.Add(1)
+	}
+	return err
 }
 
 // SumEvents writes what the next spans of events from before a moment hold, and tells whether there may be more.
 func (s *Store) SumEvents(ctx context.Context, before time.Time) (more bool, err error) {
 	read, cancel := s.read(ctx)
 	defer cancel()
+	taken := s.sums.taken.Load()
 	top, err := s.summed(read)
 	if err != nil {
 		return false, err
 	}
+	end := before.UnixMilli() << 12
+	s.sums.mark.Store(max(top, end)) // before it reads: what is committed from here on with a lower number takes back
 	type kindRow struct {
 		no, tenant, at int64
 		kind, source   string
@@ -84,7 +112,7 @@ func (s *Store) SumEvents(ctx context.Context, before time.Time) (more bool, err
 	rows, err := often(read, s, "events", func(row rower) (k kindRow, err error) {
 		err = row.Scan(&k.no, &k.tenant, &k.at, &k.kind, &k.source)
 		return k, err
-	}, next, top, before.UnixMilli()<<12, spansAtOnce*spanEvents+1)
+	}, next, top, end, spansAtOnce*spanEvents+1)
 	if err != nil {
 		return false, err
 	}
@@ -126,6 +154,9 @@ func (s *Store) SumEvents(ctx context.Context, before time.Time) (more bool, err
 		VALUES ($1, $2, $3, $4)
 		ON CONFLICT (tenant_no, kind, last) DO NOTHING`
 	err = s.Write(ctx, func(tx *Tx) error {
+		if s.sums.taken.Load() != taken {
+			return nil
+		}
 		for i, x := range spans {
 			if _, err := tx.ExecContext(ctx, addSpan, x.last, x.first, received[i].earliest, received[i].latest); err != nil {
 				return fmt.Errorf("sum up events: %w", err)

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"reflect"
@@ -327,6 +328,25 @@ func TestANewerSchemaIsNotTouched(t *testing.T) {
 		_, err := store.Open(t.Context(), o)
 		if hub.CodeOf(err) != hub.Conflict {
 			t.Errorf("opened a database of a newer program: %v", err)
+		}
+	})
+}
+
+func TestANumberGivenTwiceIsAskedForAgain(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := tell(t, s)
+		first, beside := w.event(1, "first", `1`), w.event(1, "beside", `1`)
+		again := w.event(1, "again", `1`)
+		again.ID = first.ID
+		w.accept(first)
+		a := []*store.Accept{{Event: again}, {Event: beside}}
+		w.must(w.Accept(w.ctx, a...))
+		var refused *hub.Error
+		if !errors.As(a[0].Result.Err, &refused) || refused.Code != hub.Unavailable || refused.RetryAfter == 0 {
+			t.Errorf("an event whose number is another's: %v, want one to be sent again", a[0].Result.Err)
+		}
+		if a[1].Result.Err != nil {
+			t.Errorf("the event beside it: %v", a[1].Result.Err)
 		}
 	})
 }

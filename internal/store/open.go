@@ -45,6 +45,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	} else {
 		err = s.openSQLite(ctx)
 	}
+	if err == nil {
+		err = s.openSums(ctx)
+	}
 	if err != nil {
 		s.close()
 		return nil, err

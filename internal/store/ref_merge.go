@@ -28,34 +28,18 @@ const (
 // factMerged is the newest bucket of references that is not merged any more.
 const factMerged = "references merged"
 
-// merging starts what merges references beside the work, and returns what waits for its end.
-func (s *Store) merging(ctx context.Context) (wait func()) {
+// merging merges references until ctx ends.
+func (s *Store) merging(ctx context.Context) {
 	if s.pg {
-		return func() {}
+		return
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		next := time.NewTimer(0)
-		defer next.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-next.C:
-			}
-			more, err := s.MergeRefs(ctx)
-			if err != nil && ctx.Err() == nil {
-				s.log.Warn("references were not merged, so searches take longer", "err", err)
-			}
-			if more && err == nil {
-				next.Reset(mergePause)
-			} else {
-				next.Reset(mergeEvery)
-			}
+	beside(ctx, mergePause, mergeEvery, func() bool {
+		more, err := s.MergeRefs(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("references were not merged, so searches take longer", "err", err)
 		}
-	}()
-	return func() { <-done }
+		return more && err == nil
+	})
 }
 
 type refRow struct {
@@ -130,15 +114,6 @@ func (s *Store) gently(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	return rest(ctx, max(mergePause, mergeRest*s.now().Sub(start)))
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }
 
 // refGroup is what to merge next: buckets of one day, without the newest of all, which grows. It is empty when there

@@ -124,6 +124,7 @@ type Store struct {
 	config *pgx.ConnConfig
 
 	owed    owed
+	sums    sums
 	queue   queue
 	backlog atomic.Int64
 	stuck   atomic.Bool

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -36,10 +38,40 @@ type Bundle struct {
 	Secrets []hub.Secret      // of the configuration
 	Most    int64             // bytes of the bundle, more than 1 MiB; zero: MaxBytes
 	Log     *Log
+	Logger  *slog.Logger // is told of a download that broke off
 	// DeliveryLog is the file that says what was sent to whom.
 	DeliveryLog string
 	Metrics     func(to io.Writer) error
 	Ready       func(ctx context.Context) error // why the hub takes no events
+}
+
+// Serve answers with the bundle while it is made. An error means that nothing was sent yet; a bundle that breaks off later
+// must not look whole, so the connection is cut.
+func (b *Bundle) Serve(ctx context.Context, w http.ResponseWriter, by settings.By) error {
+	out := &download{w: w, name: "hacek-support-" + b.Now().UTC().Format("20060102-150405") + ".zip"}
+	err := b.Write(ctx, out, by)
+	if err != nil && out.begun {
+		b.Logger.Error("support bundle broke off", "err", err)
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
+// download sends its header with the first byte, so that a refusal before it is still a refusal.
+type download struct {
+	w     http.ResponseWriter
+	name  string
+	begun bool
+}
+
+func (d *download) Write(p []byte) (int, error) {
+	if !d.begun {
+		d.begun = true
+		d.w.Header().Set("Content-Type", "application/zip")
+		d.w.Header().Set("Content-Disposition", `attachment; filename="`+d.name+`"`)
+		d.w.Header().Set("Cache-Control", "no-store")
+	}
+	return d.w.Write(p)
 }
 
 // Write writes the bundle as it is made; that it was taken is in the change history before the first byte is out.

@@ -4,7 +4,6 @@ package web
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -40,8 +39,8 @@ type Console struct {
 	PreviewSource func(ctx context.Context, tenant int64, s settings.Source, last int) (hub.SourcePreview, error)
 	Trigger       func(ctx context.Context, s settings.Source, eventType string) (hub.InRequest, error)
 
-	// Support writes the bundle for whoever helps. Nil: there is none.
-	Support func(ctx context.Context, to io.Writer, by settings.By) error
+	// Support answers with the bundle for whoever helps. Nil: there is none.
+	Support func(ctx context.Context, w http.ResponseWriter, by settings.By) error
 	// Listening says how a listener is at this moment; false when it does not run. Nil: nobody knows.
 	Listening func(id hub.ID) (hub.Listening, bool)
 	// Mail is the server that notices go through. Nil: none is set, and the page says so.

@@ -3,7 +3,6 @@ package web_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ import (
 func TestTheSupportBundleIsAButtonInSettings(t *testing.T) {
 	h := newHouse(t)
 	bundle := &support.Bundle{Settings: h.settings, Store: h.store, Now: h.clock.Now}
-	h.console.Support = bundle.Write
+	h.console.Support = bundle.Serve
 	h.user(h.tenant, hub.Administrator, nil)
 	h.user(h.tenant, hub.Editor, nil)
 	b := h.as("administrator@example.com")
@@ -39,7 +38,7 @@ func TestTheSupportBundleIsAButtonInSettings(t *testing.T) {
 	h.as("other@example.com").post("/settings/support").want(http.StatusForbidden)
 
 	// What fails before the first byte is a page, not half a file.
-	h.console.Support = func(context.Context, io.Writer, settings.By) error { return errors.New("no") }
+	h.console.Support = func(context.Context, http.ResponseWriter, settings.By) error { return errors.New("no") }
 	b.post("/settings/support").want(http.StatusInternalServerError).has("<main")
 }
 
