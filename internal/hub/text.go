@@ -1,6 +1,9 @@
 package hub
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // Shorten cuts a text to at most so many bytes, where a character ends, and says so with "…". Bytes that are no
 // character are left out of a text that is cut.
@@ -22,4 +25,25 @@ func Hidden(r rune) bool {
 		return true
 	}
 	return false
+}
+
+// Plain is the place of the first byte from i on that a JSON text cannot hold as it is: anything but printable ASCII, and
+// quote and backslash. It is len(s) when there is none. Eight bytes are looked at in one step, for every delivery asks.
+func Plain[T string | []byte](s T, i int) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(s); i += 8 {
+		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		quote, slash, erase := x^'"'*ones, x^'\\'*ones, x^0x7f*ones
+		special := (x-' '*ones)&^x | (quote-ones)&^quote | (slash-ones)&^slash | (erase-ones)&^erase | x
+		if special &= tops; special != 0 {
+			return i + bits.TrailingZeros64(special)/8
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
 }

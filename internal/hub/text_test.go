@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"testing"
 	"unicode"
 )
@@ -35,6 +36,34 @@ func TestRule18_HiddenKnowsWhatSteersATerminal(t *testing.T) {
 	for _, r := range "aá中🙂 \u00a0€" {
 		if Hidden(r) {
 			t.Errorf("%U is an ordinary character and is hidden", r)
+		}
+	}
+}
+
+// TestPlainFindsTheFirstSpecialByte puts every byte at every place of texts around the length of a step, and a second
+// special one behind it.
+func TestPlainFindsTheFirstSpecialByte(t *testing.T) {
+	for length := range 20 {
+		for at := range length {
+			for c := range 256 {
+				text := bytes.Repeat([]byte("a"), length)
+				text[length-1], text[at] = '\n', byte(c)
+				want := at
+				if c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
+					want = length - 1
+					if at == want {
+						want = length
+					}
+				}
+				for from := range at + 1 {
+					if got := Plain(text, from); got != want {
+						t.Fatalf("%q from %d: %d, want %d", text, from, got, want)
+					}
+				}
+				if got := Plain(string(text), 0); got != want {
+					t.Fatalf("%q: %d, want %d", text, got, want)
+				}
+			}
 		}
 	}
 }

@@ -99,7 +99,8 @@ func (p *Publisher) Publish(ctx context.Context, tenant int64, inputs ...Input) 
 		return out
 	}
 	attachRequests(inputs, accepts, index)
-	err := p.Store.Accept(ctx, accepts...)
+	// A commit that has begun does not end with whoever waits for it, so nobody is told that it did.
+	err := p.Store.Accept(context.WithoutCancel(ctx), accepts...)
 	for n, i := range index {
 		r := accepts[n].Result
 		switch {

@@ -48,10 +48,14 @@ func (p *Publisher) rule(name string) *rule {
 			return r
 		}
 	}
-	if p.Discovered != nil {
-		if _, known := p.seen.LoadOrStore(name, true); !known {
-			p.Discovered(name)
-		}
+	if p.Discovered == nil {
+		return nil
+	}
+	if _, known := p.seen.Load(name); known {
+		return nil
+	}
+	if _, known := p.seen.LoadOrStore(name, true); !known {
+		p.Discovered(name)
 	}
 	return nil
 }

@@ -60,9 +60,7 @@ func sentenceProblems(l Language, english string, m message, same map[string]boo
 				list = append(list, "reads as in English")
 			}
 		}
-		for _, problem := range wording(l, prose(text, english)) {
-			list = append(list, problem)
-		}
+		list = append(list, wording(l, prose(text, english))...)
 	}
 	if m.plural() {
 		if got, want := slices.Sorted(maps.Keys(m)), wantForms(l, message{"one": "x", "other": "x"}); !slices.Equal(got, want) {

@@ -29,6 +29,7 @@ type leanConn struct {
 	w         []byte
 	peer      hub.Peer
 	idleSince time.Time
+	until     time.Time // the deadline that is set
 
 	// Registering with a context for each call costs more than signing the request, so a connection stays registered
 	// with one that outlives the call.
@@ -47,6 +48,21 @@ func (c *leanConn) obey(ctx context.Context) bool {
 	}
 	c.told, c.forget = ctx.Done(), context.AfterFunc(ctx, func() { c.conn.SetDeadline(past()) })
 	return true
+}
+
+// lateBy is how much later than it should a call may be ended; the calls of so long share a timer.
+const lateBy = 50 * time.Millisecond
+
+// limit makes what the connection does end with ctx's deadline, or up to lateBy after it.
+func (c *leanConn) limit(ctx context.Context) {
+	deadline, limited := ctx.Deadline()
+	if limited && !c.until.Before(deadline) && c.until.Sub(deadline) <= lateBy {
+		return
+	}
+	if c.until = deadline; limited {
+		c.until = deadline.Add(lateBy)
+	}
+	c.conn.SetDeadline(c.until)
 }
 
 // release ends the obedience, with the same answer.
@@ -212,8 +228,7 @@ func past() time.Time { return time.Unix(1, 0) }
 // of an answer.
 func (l *line) speak(ctx context.Context, c *leanConn, key string, out *outgoing, start time.Time) (got outcome, err error, untouched bool) {
 	got = outcome{peer: c.peer, phase: writing}
-	deadline, _ := ctx.Deadline()
-	c.conn.SetDeadline(deadline)
+	c.limit(ctx)
 	reuse := false
 	defer func() {
 		if reuse && (lasting(ctx) || c.release()) {

@@ -128,15 +128,25 @@ func appendField(b []byte, name, value string) []byte {
 
 // appendShown appends a text as a JSON string in which nothing can move a terminal's cursor or turn the direction of
 // what follows.
-func appendShown(b []byte, s string) []byte { return appendQuoted(b, s, utf8.ValidString(s)) }
+func appendShown(b []byte, s string) []byte {
+	if hub.Plain(s, 0) == len(s) {
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"')
+	}
+	return appendQuoted(b, s, utf8.ValidString(s))
+}
 
 // appendQuoted is appendShown for a text that is known to be UTF-8, or not.
 func appendQuoted[T string | []byte](b []byte, s T, valid bool) []byte {
 	b = append(b, '"')
 	from := 0
-	for i := 0; i < len(s); {
+	for i := 0; ; {
+		if i = hub.Plain(s, i); i == len(s) {
+			break
+		}
 		c := s[i]
-		if plainASCII[c/64]>>(c%64)&1 == 1 || valid && c >= utf8.RuneSelf && !leadsHidden(c) {
+		if valid && c >= utf8.RuneSelf && !leadsHidden(c) {
 			i++
 			continue
 		}
@@ -160,9 +170,6 @@ func appendQuoted[T string | []byte](b []byte, s T, valid bool) []byte {
 
 // leadsHidden tells which first bytes a hidden character beyond ASCII can have.
 func leadsHidden(c byte) bool { return c == 0xC2 || c == 0xD8 || c == 0xE2 || c == 0xEF }
-
-// plainASCII has a bit for every byte that stands for itself: printable ASCII without quote and backslash.
-var plainASCII = [4]uint64{0xFFFFFFFF00000000 &^ (1 << '"'), ^uint64(0) &^ (1<<('\\'-64) | 1<<63)}
 
 const hexDigits = "0123456789abcdef"
 

@@ -158,6 +158,11 @@ func (j jsonText) peer(p *hub.Peer) jsonText {
 
 // appendQuoted writes a JSON string, or, for bytes that no JSON string can hold, an array of their base64.
 func appendQuoted(b []byte, v string) []byte {
+	if hub.Plain(v, 0) == len(v) {
+		b = append(b, '"')
+		b = append(b, v...)
+		return append(b, '"')
+	}
 	if !utf8.ValidString(v) {
 		b = append(b, '[', '"')
 		b = base64.StdEncoding.AppendEncode(b, []byte(v))

@@ -77,6 +77,10 @@ func (s *Store) Accept(ctx context.Context, accepts ...*Accept) error {
 	s.queue.calls = append(s.queue.calls, c)
 	s.queue.mu.Unlock()
 	s.queue.signal()
+	if ctx.Done() == nil {
+		<-c.done
+		return nil
+	}
 	select {
 	case <-c.done:
 		return nil

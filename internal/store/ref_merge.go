@@ -72,6 +72,7 @@ func (s *Store) MergeRefs(ctx context.Context) (more bool, err error) {
 		INSERT INTO ref (bucket, tenant_no, value, event_id)
 		VALUES ($1, $2, $3, $4)
 		ON CONFLICT (bucket, tenant_no, value, event_id) DO NOTHING`
+	short := context.WithoutCancel(ctx) // with one that can end, SQLite's driver starts a goroutine for every row
 	for part := range slices.Chunk(rows, mergeRows) {
 		err := s.gently(ctx, func(tx *Tx) error {
 			st, err := tx.PrepareContext(ctx, add)
@@ -80,7 +81,7 @@ func (s *Store) MergeRefs(ctx context.Context) (more bool, err error) {
 			}
 			defer func() { _ = st.Close() }()
 			for i := range part {
-				if _, err := st.ExecContext(ctx, into, part[i].tenant, part[i].value, part[i].event[:]); err != nil {
+				if _, err := st.ExecContext(short, into, part[i].tenant, part[i].value, part[i].event[:]); err != nil {
 					return err
 				}
 			}

@@ -105,7 +105,9 @@ func TestSearchSaysWhyANumberNeverArrived(t *testing.T) {
 	}
 	b.get("/search?q=2018000099").want(http.StatusOK).has("Requests that hold it", "the secret is another one", kept.ID.Text(hub.RequestPrefix), "Heard of lately")
 	h.clock.Advance(25 * time.Hour)
-	h.store.Canary(t.Context())
+	if err := h.store.Canary(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	b = h.as("viewer@example.com")
 	b.get("/search?q=2018000099").want(http.StatusOK).has("Silent for more than a day")
 }

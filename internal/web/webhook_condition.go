@@ -39,9 +39,12 @@ var (
 	plainName      = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	indexed        = regexp.MustCompile(`^(.*?)((?:\[\d+\])*)$`)
 	decimalText    = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
-	pathPattern    = `([A-Za-z_]\w*(?:\.\w+|\[\d+\]|\["[^"\\]*"\])*)`
-	textPattern    = `("(?:[^"\\]|\\.)*")`
 	conditionRoots = []string{"data", "event", "source", "headers", "endpoint", "attributes"}
+)
+
+const (
+	pathPattern = `([A-Za-z_]\w*(?:\.\w+|\[\d+\]|\["[^"\\]*"\])*)`
+	textPattern = `("(?:[^"\\]|\\.)*")`
 )
 
 // conditionPath is a variable's name as the condition language writes it.

@@ -19,11 +19,6 @@ func (w *window) signIn(mail string) {
 	w.see("Today")
 }
 
-// status is what the page was answered with.
-func (w *window) status() string {
-	return w.ask(`performance.getEntriesByType("navigation")[0].responseStatus`)
-}
-
 // TestEveryPageIsLookedAt opens each page of the console and inspects it. A new page is in the list of routes, so it
 // is looked at too, and fails when this hub has nothing that it could show.
 func TestEveryPageIsLookedAt(t *testing.T) {

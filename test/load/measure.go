@@ -27,6 +27,7 @@ type kind struct {
 
 // figures are what one run showed.
 type figures struct {
+	run      int
 	rate     float64 // deliveries a second, counted at the receiver
 	cpu      float64 // microseconds of the subject's processor time per delivery
 	p50, p99 float64 // milliseconds from publishing to receiving

@@ -80,6 +80,7 @@ func (b *bench) throughput(ctx context.Context) error {
 					continue
 				}
 				fmt.Println()
+				f.run = run
 				if r[k.name] == nil {
 					r[k.name] = map[string][]figures{}
 				}
@@ -141,7 +142,7 @@ func (g goal) reached(counts float64) string {
 }
 
 func (r results) print(b *bench) {
-	fmt.Printf("\nmedians of %d runs of %s\n\n", b.runs, b.seconds)
+	fmt.Printf("\nmedians of %d runs of %s; a ratio is the median of the ratios within each run\n\n", b.runs, b.seconds)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(out, "figure\tkind of run\thub on\tfloor\thub\tratio\tat least\taim\t\t")
 	for _, g := range b.goals() {
@@ -149,12 +150,12 @@ func (r results) print(b *bench) {
 		if math.IsNaN(value) {
 			continue
 		}
-		counts := value
+		ratio, counts := r.ratio(g.kind, g.system, g.value), value
 		if g.ofFloor {
-			counts = value / base
+			counts = ratio
 		}
 		fmt.Fprintf(out, "%s\t%s\t%s\t%s %s\t%s %s\t%s\t%s\t%s\t%s\t\n", g.figure, g.kind, g.system,
-			number(base), g.unit, number(value), g.unit, number(value/base), number(g.atLeast), number(g.aim), g.reached(counts))
+			number(base), g.unit, number(value), g.unit, number(ratio), number(g.atLeast), number(g.aim), g.reached(counts))
 	}
 	out.Flush()
 	fmt.Println()
@@ -173,6 +174,21 @@ func (r results) print(b *bench) {
 	if fan, plain := r.median(fanOut, onSQLite, rate), r.median(b.kinds()[0].name, onFloor, rate); !math.IsNaN(fan / plain) {
 		fmt.Printf("\nfan-out on SQLite against the plain floor (%s): %s of it\n", b.kinds()[0].name, number(fan/plain))
 	}
+}
+
+// ratio is the median of what each run has to its own floor: the machine's speed changes from one run to the next.
+func (r results) ratio(kind, system string, value func(figures) float64) float64 {
+	floor := map[int]float64{}
+	for _, f := range r[kind][onFloor] {
+		floor[f.run] = value(f)
+	}
+	var ratios []float64
+	for _, f := range r[kind][system] {
+		if base, measured := floor[f.run]; measured {
+			ratios = append(ratios, value(f)/base)
+		}
+	}
+	return median(ratios)
 }
 
 func orUnknown(n float64) float64 {
