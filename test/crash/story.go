@@ -29,9 +29,9 @@ type story struct {
 func (p *proof) crash(ctx context.Context) (err error) {
 	database := ""
 	if p.postgres != "" {
-		fresh, err := rig.NewDatabase(ctx, p.postgres)
-		if err != nil {
-			return err
+		fresh, wrong := rig.NewDatabase(ctx, p.postgres)
+		if wrong != nil {
+			return wrong
 		}
 		defer func() { err = errors.Join(err, fresh.Drop(context.WithoutCancel(ctx))) }()
 		database = fresh.DSN

@@ -67,6 +67,7 @@ type inFigures struct {
 	refused             float64 // badly signed requests a second
 	peak                int64   // bytes of RssAnon
 	disk                float64 // p99 in milliseconds of a durable append by somebody else meanwhile
+	floor               float64 // the same as often as there are requests, alone, right before; NaN: not measured
 	invalid             string
 }
 
@@ -87,8 +88,8 @@ func (b *bench) incoming(ctx context.Context) error {
 				if err != nil {
 					return fmt.Errorf("run %d, %s, %s: %w", run+1, k.name, system, err)
 				}
-				fmt.Printf("run %d  %-40s  %-10s  %6.0f/s  p50 %6.2f ms  p99 %6.2f ms  max %6.1f ms  %5.0f us  %4.0f MiB  disk p99 %6.2f ms",
-					run+1, k.name, system, f.rate, f.p50, f.p99, f.max, f.cpu, float64(f.peak)/(1<<20), f.disk)
+				fmt.Printf("run %d  %-40s  %-10s  %6.0f/s  p50 %6.2f ms  p99 %6.2f ms  max %6.1f ms  %5.0f us  %4.0f MiB  disk p99 %6.2f ms, alone %6.2f ms",
+					run+1, k.name, system, f.rate, f.p50, f.p99, f.max, f.cpu, float64(f.peak)/(1<<20), f.disk, f.floor)
 				if k.flood {
 					fmt.Printf("  beside %.0f/s badly signed", f.refused)
 				}
@@ -146,6 +147,9 @@ func (b *bench) startSources(ctx context.Context, system, receiver string, targe
 }
 
 func (b *bench) measureIncoming(ctx context.Context, system string, k inKind) (f inFigures, err error) {
+	if f.floor, err = b.diskAlone(ctx, k); err != nil {
+		return f, err
+	}
 	receiver, err := rig.StartRole("receiver")
 	if err != nil {
 		return f, err
@@ -168,7 +172,7 @@ func (b *bench) measureIncoming(ctx context.Context, system string, k inKind) (f
 	acceptedFile := filepath.Join(b.dir, "accepted")
 	stop := make(chan struct{})
 	peak := rig.PeakMemory(s.pid, stop)
-	disk, err := rig.Probe(b.dir, stop)
+	disk, err := rig.Probe(b.dir, 20*time.Millisecond, stop)
 	if err != nil {
 		return f, err
 	}
@@ -357,6 +361,21 @@ func (s *subject) stored(ctx context.Context) (int64, error) {
 	return rig.SizeOf(s.hub.Data)
 }
 
+// diskAlone is the floor: a durable append for each request, with nothing else to do.
+func (b *bench) diskAlone(ctx context.Context, k inKind) (float64, error) {
+	if k.rate != 200 {
+		return math.NaN(), nil
+	}
+	stop := make(chan struct{})
+	appends, err := rig.Probe(b.dir, time.Duration(float64(time.Second)/k.rate), stop)
+	if err != nil {
+		return 0, err
+	}
+	err = wait(ctx, b.seconds)
+	close(stop)
+	return percentile(<-appends, 99) / 1e6, err
+}
+
 func (b *bench) printIncoming(systems []string, all map[string]map[string][]inFigures) {
 	middle := func(kind, system string, of func(inFigures) float64) float64 {
 		var values []float64
@@ -367,7 +386,7 @@ func (b *bench) printIncoming(systems []string, all map[string]map[string][]inFi
 	}
 	fmt.Printf("\nmedians of %d runs of %s\n\n", b.runs, b.seconds)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "kind of run\ton\trequests/s\tp50\tp99\tmax\tCPU per request\tpeak RssAnon\tdisk p99\tgoal\t\t")
+	fmt.Fprintln(out, "kind of run\ton\trequests/s\tp50\tp99\tmax\tCPU per request\tpeak RssAnon\tdisk p99\tdisk alone\tgoal\t\t")
 	for _, k := range b.inKinds() {
 		for _, system := range systems {
 			rate := middle(k.name, system, func(f inFigures) float64 { return f.rate })
@@ -376,13 +395,14 @@ func (b *bench) printIncoming(systems []string, all map[string]map[string][]inFi
 			if k.targets > 0 {
 				calm += ", one endpoint"
 			}
-			what, reached := k.goal(system, rate, p99, middle(calm, system, func(f inFigures) float64 { return f.p99 }), b.seconds.Seconds())
-			fmt.Fprintf(out, "%s\t%s\t%s\t%s ms\t%s ms\t%s ms\t%s us\t%s MiB\t%s ms\t%s\t%s\t\n", k.name, system, number(rate),
+			floor := middle(k.name, system, func(f inFigures) float64 { return f.floor })
+			what, reached := k.goal(system, rate, p99, middle(calm, system, func(f inFigures) float64 { return f.p99 }), floor, b.seconds.Seconds())
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s ms\t%s ms\t%s ms\t%s us\t%s MiB\t%s ms\t%s ms\t%s\t%s\t\n", k.name, system, number(rate),
 				number(middle(k.name, system, func(f inFigures) float64 { return f.p50 })), number(p99),
 				number(middle(k.name, system, func(f inFigures) float64 { return f.max })),
 				number(middle(k.name, system, func(f inFigures) float64 { return f.cpu })),
 				number(middle(k.name, system, func(f inFigures) float64 { return float64(f.peak) / (1 << 20) })),
-				number(middle(k.name, system, func(f inFigures) float64 { return f.disk })), what, reached)
+				number(middle(k.name, system, func(f inFigures) float64 { return f.disk })), number(floor), what, reached)
 		}
 	}
 	out.Flush()
@@ -390,7 +410,7 @@ func (b *bench) printIncoming(systems []string, all map[string]map[string][]inFi
 }
 
 // goal is what a kind of run is to reach, and whether it did.
-func (k inKind) goal(system string, rate, p99, calm, seconds float64) (what, reached string) {
+func (k inKind) goal(system string, rate, p99, calm, floor, seconds float64) (what, reached string) {
 	verdict := func(held bool) string {
 		switch {
 		case math.IsNaN(rate):
@@ -404,6 +424,9 @@ func (k inKind) goal(system string, rate, p99, calm, seconds float64) (what, rea
 	case k.flood && !math.IsNaN(p99/calm):
 		return number(p99/calm) + " times the p99 without it", ""
 	case k.rate == 200 && system == onSQLite:
+		if p99 >= 20 && floor >= 20 {
+			return "p99 under 20 ms", "the disk alone is slower"
+		}
 		return "p99 under 20 ms", verdict(p99 < 20)
 	case k.rate == 1000 && !k.flood:
 		return "1000/s held", verdict(rate >= k.rate-3*math.Sqrt(k.rate/seconds)) // the moments are drawn at random

@@ -170,9 +170,10 @@ func mountOf(mounts, path string) string {
 	return description
 }
 
-// Probe makes a durable append of 4 KiB in dir, every 20 ms until stop is closed, and then sends how long each took in
-// nanoseconds: what the disk and those who share it did to everybody meanwhile.
-func Probe(dir string, stop <-chan struct{}) (<-chan []int64, error) {
+// Probe makes a durable append of 4 KiB in dir, every so often until stop is closed, and then sends how long after its
+// moment each was done, in nanoseconds: what the disk and those who share it did to everybody meanwhile. While one is held
+// up, those behind it are late too, like requests.
+func Probe(dir string, every time.Duration, stop <-chan struct{}) (<-chan []int64, error) {
 	file, err := os.CreateTemp(dir, "probe-*")
 	if err != nil {
 		return nil, fmt.Errorf("probe the disk: %w", err)
@@ -181,12 +182,12 @@ func Probe(dir string, stop <-chan struct{}) (<-chan []int64, error) {
 	go func() {
 		defer os.Remove(file.Name())
 		defer file.Close()
-		ticker := time.NewTicker(20 * time.Millisecond)
-		defer ticker.Stop()
 		var took []int64
+		due := time.Now()
 		for page := make([]byte, 4096); ; {
+			due = due.Add(every)
 			select {
-			case due := <-ticker.C:
+			case <-time.After(time.Until(due)):
 				_, err := file.Write(page)
 				if err == nil {
 					err = syscall.Fdatasync(int(file.Fd()))
