@@ -32,9 +32,8 @@ func (a *API) listAudit(c *call) (answer, error) {
 	}
 	tenant := c.tenant()
 	if c.query.Get("of") == "installation" {
-		if !c.principal.Installation {
-			return answer{}, hub.Errorf(hub.Forbidden, "this belongs to the whole installation; the key acts for one tenant only").
-				WithHint("use an administrator's key of the installation")
+		if err := c.ofInstallation(); err != nil {
+			return answer{}, err
 		}
 		tenant = ofNobody
 	}
@@ -81,9 +80,10 @@ func (a *API) undoChange(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if (r.Kind == "connection" || r.Kind == "listener") && !c.principal.Installation {
-		return answer{}, hub.Errorf(hub.Forbidden, "this reaches into the network and the files of the hub; the key acts for one tenant only").
-			WithHint("use an administrator's key of the installation")
+	if r.Kind == "connection" || r.Kind == "listener" {
+		if err := c.mayReach(); err != nil {
+			return answer{}, err
+		}
 	}
 	if err := c.principal.Scope("audit:read"); err != nil {
 		return answer{}, err

@@ -166,19 +166,39 @@ func (h *operationHandler) authorize(ctx context.Context, c *call) error {
 		}
 	}
 	changes := h.route.owner == ofInstallation && h.route.role != hub.Viewer
-	if h.route.owner == guarded && !p.Installation {
-		return hub.Errorf(hub.Forbidden, "this reaches into the network and the files of the hub; the key acts for one tenant only").
-			WithHint("use an administrator's key of the installation")
-	}
-	if (changes || h.route.owner == ofOperator) && !p.Installation {
-		return hub.Errorf(hub.Forbidden, "this belongs to the whole installation; the key acts for one tenant only").
-			WithHint("use an administrator's key of the installation")
-	}
 	c.principal = p
+	if h.route.owner == guarded {
+		if err := c.mayReach(); err != nil {
+			return err
+		}
+	}
+	if changes || h.route.owner == ofOperator {
+		if err := c.ofInstallation(); err != nil {
+			return err
+		}
+	}
 	if h.route.scope == "" {
 		return nil
 	}
 	return p.Scope(h.route.scope)
+}
+
+// ofInstallation refuses a key of one tenant what is everybody's.
+func (c *call) ofInstallation() error {
+	if c.principal.Installation {
+		return nil
+	}
+	return hub.Errorf(hub.Forbidden, "this belongs to the whole installation; the key acts for one tenant only").
+		WithHint("use an administrator's key of the installation")
+}
+
+// mayReach refuses it what reaches beyond the hub.
+func (c *call) mayReach() error {
+	if c.principal.Installation {
+		return nil
+	}
+	return hub.Errorf(hub.Forbidden, "this reaches into the network and the files of the hub; the key acts for one tenant only").
+		WithHint("use an administrator's key of the installation")
 }
 
 func (a *API) principal(ctx context.Context, r *http.Request) (auth.Principal, error) {
