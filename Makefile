@@ -45,11 +45,13 @@ profile: ## measure anew where the time goes, for the compiler (docs/decisions/0
 	TMPDIR=$(CURDIR)/bin/profile go run ./test/load -hacek bin/profile/hacek -runs 1 -mode receiving
 	go tool pprof -proto bin/profile/hacek-*.pprof > cmd/hacek/default.pgo
 
-proof: build ## kill -9 in a loop: nothing accepted is lost, on SQLite and PostgreSQL (ARGS="-kills 5" for a short run)
+proof: build ## kill -9 in a loop: nothing accepted is lost, nothing done twice, on SQLite, PostgreSQL and MariaDB (ARGS="-kills 5" for a short run)
 	go run ./test/crash -hacek bin/hacek -fsync
 	go run ./test/crash -hacek bin/hacek $(ARGS)
-	go run ./test/crash -hacek bin/hacek -money 20
 	$(PG) with sh -c 'go run ./test/crash -hacek bin/hacek -postgres "$$HACEK_TEST_POSTGRES" $(ARGS)'
+	go run ./test/crash -hacek bin/hacek -money 20
+	$(PG) with sh -c 'go run ./test/crash -hacek bin/hacek -money 4 -postgres "$$HACEK_TEST_POSTGRES" -erp "$$HACEK_TEST_POSTGRES"'
+	$(PG) with scripts/mariadb.sh with sh -c 'go run ./test/crash -hacek bin/hacek -money 4 -postgres "$$HACEK_TEST_POSTGRES" -erp "$$HACEK_TEST_MARIADB"'
 
 rows: ## which test proves which row of the mission
 	go run ./test/house/rows

@@ -17,7 +17,7 @@ import (
 
 // files is everything people edit here; a new folder with a pack.yaml needs no line of Go.
 //
-//go:embed */pack.yaml words.yaml samples/*.json
+//go:embed */pack.yaml words.yaml texts.yaml samples/*.json
 var files embed.FS
 
 // Languages in which every title is written. English is the one that descriptions use too.

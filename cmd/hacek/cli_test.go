@@ -43,6 +43,21 @@ func TestErrorsAreOneLineAndAHint(t *testing.T) {
 	}
 }
 
+// A megabyte in one event does not push everything else off a person's screen; a machine gets all of it.
+func TestListenCutsLongDataForPeopleOnly(t *testing.T) {
+	e := heard{ID: "evt_1", Type: "order.created", Data: json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)}
+	for machine, most := range map[bool]int{false: 5000, true: 2 << 20} {
+		var out bytes.Buffer
+		l := &listener{app: &app{out: &out, json: machine}}
+		if err := l.show(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if whole := out.Len() > 1<<20; out.Len() > most || whole != machine {
+			t.Errorf("json %t: %d bytes were shown", machine, out.Len())
+		}
+	}
+}
+
 // A program behind `listen --forward` gets what an endpoint would get: the standard envelope, data untouched, signed.
 func TestForwardSignsTheStandardEnvelope(t *testing.T) {
 	secret := signature.NewSecret()

@@ -87,7 +87,7 @@ func (a *app) playDemo(ctx context.Context, data string, once bool) error {
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	base, ended, err := a.demoHub(running, config)
+	base, console, ended, err := a.demoHub(running, config)
 	if base == "" {
 		return err
 	}
@@ -102,6 +102,7 @@ func (a *app) playDemo(ctx context.Context, data string, once bool) error {
 	}
 	if err == nil && !once {
 		t.Watch()
+		fmt.Fprint(a.out, console)
 		fmt.Fprintf(a.out, tryYourself, base, key, a.program)
 		if in, is := a.in.(*os.File); is && isTerminal(in) {
 			fmt.Fprint(a.out, keys)
@@ -117,14 +118,16 @@ func (a *app) playDemo(ctx context.Context, data string, once bool) error {
 	return errors.Join(err, <-ended)
 }
 
-// demoHub starts a hub and answers when it listens: its address, and what tells how it ended. There is no address when
-// it ended before.
-func (a *app) demoHub(ctx context.Context, config server.Config) (base string, ended <-chan error, err error) {
+// demoHub starts a hub and answers when it listens: its address, the way into its console, and what tells how it ended.
+// There is no address when it ended before.
+func (a *app) demoHub(ctx context.Context, config server.Config) (base, console string, ended <-chan error, err error) {
 	listening := make(chan net.Addr, 1)
+	first := make(chan string, 1)
 	end := make(chan error, 1)
 	go func() {
 		end <- server.Run(ctx, config, server.Options{
 			Log: server.NewLog(a.err, config), Version: programVersion(),
+			FirstLink: func(address string) { first <- address },
 			Listening: func(at net.Addr) { listening <- at },
 			Fatal: func(err error) {
 				fmt.Fprintf(a.err, "hacek: %v\n", err)
@@ -134,9 +137,16 @@ func (a *app) demoHub(ctx context.Context, config server.Config) (base string, e
 	}()
 	select {
 	case at := <-listening:
-		return "http://" + at.String(), end, nil
+		base = "http://" + at.String()
+		console = fmt.Sprintf(lookAgain, base)
+		select {
+		case link := <-first:
+			console = fmt.Sprintf(lookFirst, link)
+		default: // with --data somebody made themselves the administrator in an earlier tour
+		}
+		return base, console, end, nil
 	case err := <-end:
-		return "", nil, err
+		return "", "", nil, err
 	}
 }
 
@@ -150,6 +160,19 @@ The hub keeps running. Send something yourself, from another terminal:
 
 What arrives is shown here. Ctrl-C ends the tour.
 `
+
+const (
+	lookFirst = `
+Look at all of it in the console. This address makes you its administrator; it works once, within an hour:
+
+  %s
+`
+	lookAgain = `
+Look at all of it in the console:
+
+  %s
+`
+)
 
 const keys = `
 Here, p and Enter pulls the plug of the ERP's database, and once more puts it back; o and Enter places an order in the shop.

@@ -75,6 +75,9 @@ type listener struct {
 	shown map[string]bool // those of the history, which the stream may bring again
 }
 
+// mostShown is how many letters of an event's data a person is shown; --json and --forward have all of them.
+const mostShown = 4000
+
 // reconnect is the pause before a lost stream is taken up again.
 const reconnect = time.Second
 
@@ -160,9 +163,9 @@ func (l *listener) show(ctx context.Context, e heard) error {
 			return fmt.Errorf("show the event: %w", err)
 		}
 	} else {
-		fmt.Fprintf(l.app.out, "%s  %s  %s  %s\n", e.ReceivedAt.Local().Format("15:04:05.000"), printable(e.Type), printable(e.Key), e.ID)
+		fmt.Fprintf(l.app.out, "%s  %s  %s  %s\n", e.ReceivedAt.Local().Format("15:04:05.000"), oneLine(e.Type), oneLine(e.Key), e.ID)
 		if l.forward == nil {
-			fmt.Fprintf(l.app.out, "  %s\n", printable(string(e.Data)))
+			fmt.Fprintf(l.app.out, "  %s\n", printable(shorten(string(e.Data), mostShown)))
 		}
 	}
 	if l.forward == nil {

@@ -89,7 +89,26 @@ func (a *app) root() *cobra.Command {
 		return usageError{hub.Errorf(hub.Invalid, "%v", err).WithHint("%s --help lists the flags", cmd.CommandPath())}
 	})
 	root.AddCommand(a.serve(), a.demo(), a.send(), a.listen(), a.trigger(), a.verify(), a.status(), a.migrate(), a.version())
+	refuseUnknownShells(root)
 	return root
+}
+
+// refuseUnknownShells makes `hacek completion SHELL` fail for a shell that nobody knows, where cobra shows the help and
+// exits 0: a set-up script would take that for a completion.
+func refuseUnknownShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = func(cmd *cobra.Command, given []string) error {
+			if len(given) == 0 {
+				return cmd.Help()
+			}
+			return usageError{hub.Errorf(hub.Invalid, "no completion for %q", given[0]).WithHint("usage: hacek completion bash|zsh|fish|powershell")}
+		}
+	}
 }
 
 // usageError is a call that could not have worked.

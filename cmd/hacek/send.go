@@ -136,7 +136,7 @@ func (p published) describe(w io.Writer) {
 		fmt.Fprintf(w, "%s accepted, %s\n", p.ID, count(p.Deliveries, "delivery", "deliveries"))
 	}
 	for _, f := range p.Fates {
-		fmt.Fprintf(w, "  %-9s  %s", f.Outcome, printable(f.Target.Name))
+		fmt.Fprintf(w, "  %-9s  %s", f.Outcome, oneLine(f.Target.Name))
 		if f.Reason != "" {
 			fmt.Fprintf(w, "  (%s)", printable(f.Reason))
 		}

@@ -17,13 +17,15 @@ import (
 
 // status is what a person at night needs first: does it take events, and where do they wait.
 type status struct {
-	Hub       string           `json:"hub"`
-	Ready     bool             `json:"ready"`
-	Why       string           `json:"why,omitempty"`
-	Endpoints []endpointStatus `json:"endpoints"`
+	Hub       string         `json:"hub"`
+	Ready     bool           `json:"ready"`
+	Why       string         `json:"why,omitempty"`
+	Endpoints []targetStatus `json:"endpoints"`
+	Pipelines []targetStatus `json:"pipelines"`
 }
 
-type endpointStatus struct {
+// targetStatus is one endpoint or pipeline.
+type targetStatus struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	State  string `json:"state"`
@@ -39,8 +41,8 @@ type endpointStatus struct {
 	LastError   string     `json:"last_error,omitempty"` // of a delivery that waits or failed
 }
 
-// explain asks why an endpoint that is called does not take what it gets.
-func (e *endpointStatus) explain(ctx context.Context, c *client.Client) error {
+// explain asks why a target that is called does not take what it gets.
+func (e *targetStatus) explain(ctx context.Context, c *client.Client) error {
 	if e.State != string(hub.Active) || e.Failures == 0 {
 		return nil
 	}
@@ -69,8 +71,8 @@ func (e *endpointStatus) explain(ctx context.Context, c *client.Client) error {
 func (a *app) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Say how the hub and its endpoints are",
-		Long:  "Say how the hub at HACEK_URL is: whether it takes events, and what waits at each endpoint. Exit 1 when it is not ready.",
+		Short: "Say how the hub, its endpoints and its pipelines are",
+		Long:  "Say how the hub at HACEK_URL is: whether it takes events, and what waits at each endpoint and pipeline. Exit 1 when it is not ready.",
 		Args:  args(cobra.NoArgs),
 	}
 	bundle := cmd.Flags().String("bundle", "", "also write the support bundle to `FILE`, a ZIP without secrets; needs an administrator's key of the installation")
@@ -85,31 +87,21 @@ func (a *app) status() *cobra.Command {
 				return err
 			}
 		}
-		s := status{Hub: c.Base, Ready: true, Endpoints: []endpointStatus{}}
+		s := status{Hub: c.Base, Ready: true}
 		if err := c.Do(cmd.Context(), "GET", "/readyz", nil, nil); err != nil {
 			if hub.CodeOf(err) == client.Unreachable {
 				return err
 			}
 			s.Ready, s.Why = false, err.Error()
 		}
-		for cursor := ""; ; {
-			var page struct {
-				Data []endpointStatus `json:"data"`
-				Next *string          `json:"next_cursor"`
+		if s.Endpoints, err = targets(cmd.Context(), c, "/v1/endpoints"); err == nil {
+			s.Pipelines, err = targets(cmd.Context(), c, "/v1/pipelines")
+		}
+		if err != nil {
+			if !a.json {
+				s.describeHub(a.out) // whether it takes events is known, whatever the key may not see
 			}
-			if err := c.Do(cmd.Context(), "GET", "/v1/endpoints?limit=250&order=asc&cursor="+url.QueryEscape(cursor), nil, &page); err != nil {
-				return err
-			}
-			for i := range page.Data {
-				if err := page.Data[i].explain(cmd.Context(), c); err != nil && hub.CodeOf(err) != hub.Forbidden {
-					return err // a key that may not read deliveries still sees how many wait
-				}
-			}
-			s.Endpoints = append(s.Endpoints, page.Data...)
-			if page.Next == nil || *page.Next == "" {
-				break
-			}
-			cursor = *page.Next
+			return err
 		}
 		if err := a.print(s, s.describe); err != nil {
 			return err
@@ -122,24 +114,55 @@ func (a *app) status() *cobra.Command {
 	return cmd
 }
 
-func (s status) describe(w io.Writer) {
+// targets reads all targets at a path, oldest first.
+func targets(ctx context.Context, c *client.Client, path string) ([]targetStatus, error) {
+	all := []targetStatus{}
+	for cursor := ""; ; {
+		var page struct {
+			Data []targetStatus `json:"data"`
+			Next *string        `json:"next_cursor"`
+		}
+		if err := c.Do(ctx, "GET", path+"?limit=250&order=asc&cursor="+url.QueryEscape(cursor), nil, &page); err != nil {
+			return nil, err
+		}
+		for i := range page.Data {
+			if err := page.Data[i].explain(ctx, c); err != nil && hub.CodeOf(err) != hub.Forbidden {
+				return nil, err // a key that may not read deliveries still sees how many wait
+			}
+		}
+		all = append(all, page.Data...)
+		if page.Next == nil || *page.Next == "" {
+			return all, nil
+		}
+		cursor = *page.Next
+	}
+}
+
+func (s status) describeHub(w io.Writer) {
 	if s.Ready {
 		fmt.Fprintf(w, "%s is ready and takes events\n", s.Hub)
 	} else {
 		fmt.Fprintf(w, "%s is NOT ready: %s\n", s.Hub, printable(s.Why))
 	}
-	if len(s.Endpoints) == 0 {
-		fmt.Fprintln(w, "no endpoints yet; POST /v1/endpoints makes one")
+}
+
+func (s status) describe(w io.Writer) {
+	s.describeHub(w)
+	if len(s.Endpoints)+len(s.Pipelines) == 0 {
+		fmt.Fprintln(w, "no endpoints or pipelines yet; POST /v1/endpoints makes one, or the console at "+s.Hub)
 		return
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ENDPOINT\tSTATE\tWAITING\tOLDEST\tLAST SUCCESS\tFAILURES\tWHY")
-	for _, e := range s.Endpoints {
-		why := e.Reason.Why
-		if e.State == string(hub.Active) {
-			why = e.LastError
+	fmt.Fprintln(table, "TARGET\tKIND\tSTATE\tWAITING\tOLDEST\tLAST SUCCESS\tFAILURES\tWHY")
+	for kind, list := range [][]targetStatus{s.Endpoints, s.Pipelines} {
+		for _, e := range list {
+			why := e.Reason.Why
+			if e.State == string(hub.Active) {
+				why = e.LastError
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\n", oneLine(e.Name), [...]string{"endpoint", "pipeline"}[kind], e.State, e.Waiting,
+				moment(e.Oldest), moment(e.LastSuccess), e.Failures, oneLine(why))
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%d\t%s\n", printable(e.Name), e.State, e.Waiting, moment(e.Oldest), moment(e.LastSuccess), e.Failures, printable(why))
 	}
 	_ = table.Flush()
 }

@@ -31,6 +31,11 @@ func printable(text string) string {
 	return b.String()
 }
 
+// oneLine is printable text that also keeps to its line and column: a name from outside must not look like a line of ours.
+func oneLine(text string) string {
+	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(printable(text))
+}
+
 func unprintable(r rune) bool {
 	return r != '\n' && r != '\t' && hub.Hidden(r)
 }

@@ -80,8 +80,6 @@ func (r *report) describe(w io.Writer) {
 	}
 }
 
-var oneLine = strings.NewReplacer("\n", `\n`, "\t", `\t`)
-
 func (v *verdict) describe(w io.Writer) {
 	if v.Fits {
 		fmt.Fprintf(w, "%s: the signature fits\n", v.Provider)
@@ -104,5 +102,5 @@ func (v *verdict) describe(w io.Writer) {
 		return
 	}
 	fmt.Fprintf(w, ", %d bytes, SHA-256 %s\n", l.Signed.Bytes, l.Signed.SHA256)
-	fmt.Fprintf(w, "  it begins    %s\n", oneLine.Replace(printable(l.Signed.Begins)))
+	fmt.Fprintf(w, "  it begins    %s\n", oneLine(l.Signed.Begins))
 }

@@ -100,6 +100,35 @@ func TestC4_TestAndPreview(t *testing.T) {
 	})
 }
 
+// Settings that are not saved are really called, by whoever may save them, and change nothing here.
+func TestC4_UnsavedSettingsAreTested(t *testing.T) {
+	each(t, func(h *testHub) {
+		id := h.post("/v1/endpoints", `{"name":"Stock","request":{"url":"`+h.receiver.url+`/in"},"auth":{"type":"bearer","token":"planted-token"}}`).want(201).text("id")
+		before := h.get("/v1/endpoints/" + id).want(200).body
+		try := func(endpoint, of string) reply {
+			return h.post("/v1/endpoints/test", `{"endpoint":`+endpoint+`,"of":`+of+`,"event_type":null,"event":null,"key":null,"data":{"a":"1"}}`)
+		}
+		try(`{"request":{"url":"`+h.receiver.url+`/new/#a#"}}`, "null").want(200).is("result", "succeeded").is("response.status", "200")
+		try(`{"request":{"url":"`+h.receiver.url+`/new"},"success":{"status":["409"]}}`, "null").want(200).is("result", "refused")
+		kept := try(`{"request":{"url":"`+h.receiver.url+`/kept"},"auth":{"type":"bearer","token":"***"}}`, `"`+id+`"`).want(200).is("result", "succeeded")
+		if got := h.receiver.got; len(got) != 3 || !strings.HasPrefix(got[0], "POST /new/1 ") || !strings.HasPrefix(got[2], "POST /kept ") || strings.Contains(string(kept.body), "planted") {
+			t.Errorf("the receiver got %q; answered %s", got, kept.body)
+		}
+		h.post("/v1/endpoints/preview", `{"endpoint":{"request":{"url":"`+h.receiver.url+`/kept"},"auth":{"type":"bearer","token":"***"}},"of":"`+id+`","data":{}}`).want(200)
+		try(`{"request":{"url":"https://evil.example/in"},"auth":{"type":"bearer","token":"***"}}`, `"`+id+`"`).problem(422, hub.SecretRequired, "/endpoint/auth/token")
+		try(`{"request":{"url":"`+h.receiver.url+`"},"auth":{"type":"bearer","token":"***"}}`, "null").problem(422, hub.SecretRequired, "/endpoint/auth/token")
+		try(`{"request":{"url":"https://#a#/"}}`, "null").problem(422, hub.Invalid, "/endpoint/request/url")
+		if len(h.receiver.got) != 3 {
+			t.Errorf("a refused test was sent: %q", h.receiver.got[3:])
+		}
+		if after := h.get("/v1/endpoints/" + id).want(200).body; string(after) != string(before) {
+			t.Errorf("a test changed the endpoint from %s to %s", before, after)
+		}
+		operator := h.as(h.post("/v1/keys", `{"name":"o","role":"operator"}`).want(201).text("key"), "")
+		operator.post("/v1/endpoints/test", `{"endpoint":{"request":{"url":"`+h.receiver.url+`"}}}`).problem(403, hub.Forbidden)
+	})
+}
+
 func TestTheSigningSecretIsRotated(t *testing.T) {
 	each(t, func(h *testHub) {
 		id := h.endpoint("")

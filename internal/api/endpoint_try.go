@@ -71,26 +71,50 @@ func (a *API) previewEndpoint(c *call) (answer, error) {
 }
 
 func (a *API) previewUnsavedEndpoint(c *call) (answer, error) {
-	var in tryInput
-	if err := c.decode(&in); err != nil {
-		return answer{}, err
-	}
-	raw, err := json.Marshal(c.value.(map[string]any)["endpoint"])
+	e, of, in, err := a.unsavedEndpoint(c)
 	if err != nil {
 		return answer{}, err
 	}
-	e := hub.DefaultEndpoint()
-	if raw, err = a.Settings.UnderPreset(raw, nil); err == nil {
-		err = decode(raw, &e)
-	}
-	if err != nil {
-		return answer{}, below("/endpoint", err)
-	}
-	p, err := a.Settings.Preview(c.r.Context(), c.tenant(), "", &e, in.input())
+	p, err := a.Settings.Preview(c.r.Context(), c.tenant(), of, &e, in)
 	if err != nil {
 		return answer{}, below("/endpoint", err)
 	}
 	return viewPreview(p), nil
+}
+
+func (a *API) testUnsavedEndpoint(c *call) (answer, error) {
+	e, of, in, err := a.unsavedEndpoint(c)
+	if err != nil {
+		return answer{}, err
+	}
+	attempt, err := a.Settings.TestUnsaved(c.r.Context(), c.tenant(), of, e, in, c.by())
+	if err != nil {
+		return answer{}, below("/endpoint", err)
+	}
+	return answer{body: viewAttempt(nil, attempt)}, nil
+}
+
+// unsavedEndpoint reads settings that are not saved, and whose stored secrets their "***" stand for.
+func (a *API) unsavedEndpoint(c *call) (e hub.Endpoint, of string, in settings.TryInput, err error) {
+	var given struct {
+		tryInput
+		Of *string `json:"of"`
+	}
+	if err := c.decode(&given); err != nil {
+		return e, "", in, err
+	}
+	if given.Of != nil {
+		of = *given.Of
+	}
+	raw, err := json.Marshal(c.value.(map[string]any)["endpoint"])
+	if err != nil {
+		return e, "", in, err
+	}
+	e = hub.DefaultEndpoint()
+	if raw, err = a.Settings.UnderPreset(raw, nil); err == nil {
+		err = decode(raw, &e)
+	}
+	return e, of, given.input(), below("/endpoint", err)
 }
 
 type checkView struct {

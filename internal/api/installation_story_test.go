@@ -246,6 +246,10 @@ func TestRule17_TheStreamShowsOneTenantOnly(t *testing.T) {
 		wantMessage(t, ours, "id: "+event, "event: event", "1.50")
 		home.post("/v1/events/batch", `[{"type":"b","data":"batched"}]`).want(202)
 		wantMessage(t, ours, "batched")
+		acme.endpoint("")
+		outcome := acme.publish(`{"type":"c","data":1}`)
+		acme.deliver(outcome, hub.Refused, 500)
+		wantMessage(t, theirs, "event: delivery", outcome)
 		home.endpoint("")
 		told := home.publish(`{"type":"c","data":1}`)
 		home.deliver(told, hub.Refused, 500)
@@ -254,5 +258,28 @@ func TestRule17_TheStreamShowsOneTenantOnly(t *testing.T) {
 		missed := home.watch(event)
 		wantMessage(t, missed, "batched")
 		wantMessage(t, missed, told)
+	})
+}
+
+// A key that is withdrawn ends its streams, and no others.
+func TestRule17_AStreamEndsWithItsKey(t *testing.T) {
+	each(t, func(h *testHub) {
+		h.stream.CheckEvery = 20 * time.Millisecond
+		key := h.post("/v1/keys", `{"name":"watcher","role":"viewer"}`).want(201)
+		watching, admin := h.as(key.text("key"), "").watch(""), h.as(adminKey, "default").watch("")
+		event := h.publish(`{"type":"a","data":1}`)
+		wantMessage(t, watching, event)
+		wantMessage(t, admin, event)
+		h.call("DELETE", "/v1/keys/"+key.text("id"), "").want(204)
+		select {
+		case m, open := <-watching:
+			if open {
+				t.Errorf("the stream of a key that is withdrawn shows %s", m)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("the stream of a key that is withdrawn goes on")
+		}
+		event = h.publish(`{"type":"b","data":2}`)
+		wantMessage(t, admin, event)
 	})
 }

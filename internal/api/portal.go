@@ -37,3 +37,17 @@ func (a *API) createPortalLink(c *call) (answer, error) {
 	masked.URL = hub.Masked
 	return answer{status: http.StatusCreated, body: shown, kept: masked}, nil
 }
+
+// endedPortalView says how many sessions and unused links ended.
+type endedPortalView struct {
+	Sessions int64 `json:"sessions"`
+	Links    int64 `json:"links"`
+}
+
+func (a *API) endPortalSessions(c *call) (answer, error) {
+	sessions, links, err := a.Settings.EndPortalSessions(c.r.Context(), c.tenant(), c.by())
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{body: endedPortalView{sessions, links}}, nil
+}

@@ -36,6 +36,23 @@ func TestRule17_APortalLinkIsMadeByAnAdministrator(t *testing.T) {
 	})
 }
 
+func TestRule17_AnAdministratorEndsEverySessionOfAPortal(t *testing.T) {
+	each(t, func(h *testHub) {
+		h.post("/v1/tenants", `{"uid":"acme","name":"Acme"}`).want(http.StatusCreated)
+		own := h.as(h.post("/v1/tenants/acme/keys", `{"name":"theirs","role":"administrator"}`).want(http.StatusCreated).text("key"), "")
+		editor := h.as(h.post("/v1/tenants/acme/keys", `{"name":"editor","role":"editor"}`).want(http.StatusCreated).text("key"), "")
+		h.post("/v1/tenants/acme/portal-link", "").want(http.StatusCreated)
+		h.post("/v1/tenants/default/portal-link", "").want(http.StatusCreated)
+		editor.call("DELETE", "/v1/tenants/acme/portal-sessions", "").problem(http.StatusForbidden, hub.Forbidden)
+		own.call("DELETE", "/v1/tenants/default/portal-sessions", "").problem(http.StatusNotFound, hub.NotFound)
+		own.call("DELETE", "/v1/tenants/acme/portal-sessions", "").want(http.StatusOK).is("sessions", "0").is("links", "1")
+		h.call("DELETE", "/v1/tenants/acme/portal-sessions", "").want(http.StatusOK).is("links", "0")
+		if text := string(own.get("/v1/audit").want(http.StatusOK).body); !strings.Contains(text, "portal sessions ended") {
+			t.Errorf("the audit says %s", text)
+		}
+	})
+}
+
 // A repeat of the Idempotency-Key makes no second link, and does not show the first one again (rule 16).
 func TestRule16_APortalLinkIsNotReplayedInClear(t *testing.T) {
 	each(t, func(h *testHub) {

@@ -61,6 +61,7 @@ func (a *API) routes() []route {
 		{"POST", "/v1/endpoints/{endpoint}/test", "testEndpoint", ofTenant, operator, "endpoints:write", a.testEndpoint},
 		{"POST", "/v1/endpoints/{endpoint}/preview", "previewEndpoint", ofTenant, viewer, "endpoints:read", a.previewEndpoint},
 		{"POST", "/v1/endpoints/preview", "previewUnsavedEndpoint", ofTenant, editor, "endpoints:write", a.previewUnsavedEndpoint},
+		{"POST", "/v1/endpoints/test", "testUnsavedEndpoint", ofTenant, editor, "endpoints:write", a.testUnsavedEndpoint},
 		{"POST", "/v1/endpoints/{endpoint}/replay", "replayEndpoint", ofTenant, operator, "deliveries:write", a.replayTarget},
 		{"GET", "/v1/endpoints/{endpoint}/secret", "getEndpointSecret", ofTenant, administrator, "secrets:read", a.getEndpointSecret},
 		{"POST", "/v1/endpoints/{endpoint}/rotate-secret", "rotateEndpointSecret", ofTenant, editor, "endpoints:write", a.rotateEndpointSecret},
@@ -144,6 +145,7 @@ func (a *API) routes() []route {
 		{"PATCH", "/v1/tenants/{tenant}", "patchTenant", ofOperator, administrator, "tenants:write", a.patchTenant},
 		{"DELETE", "/v1/tenants/{tenant}", "deleteTenant", ofOperator, administrator, "tenants:write", a.deleteTenant},
 		{"POST", "/v1/tenants/{tenant}/portal-link", "createPortalLink", ofNamed, administrator, "tenants:write", a.createPortalLink},
+		{"DELETE", "/v1/tenants/{tenant}/portal-sessions", "endPortalSessions", ofNamed, administrator, "tenants:write", a.endPortalSessions},
 
 		{"POST", "/v1/mail/test", "testMail", ofOperator, administrator, "mail:write", a.testMail},
 		{"GET", "/v1/support-bundle", "getSupportBundle", ofOperator, administrator, "support:read", a.getSupportBundle},

@@ -115,6 +115,8 @@ func TestRule14_ForeignIDsAreNotFound(t *testing.T) {
 			{"POST", "/v1/endpoints/" + own + "/test", `{"event":"` + event + `"}`},
 			{"POST", "/v1/endpoints/" + own + "/preview", `{"event":"` + event + `"}`},
 			{"POST", "/v1/endpoints/preview", `{"endpoint":{"request":{"url":"https://x.example"}},"event":"` + event + `"}`},
+			{"POST", "/v1/endpoints/test", `{"endpoint":{"request":{"url":"` + h.receiver.url + `"}},"event":"` + event + `"}`},
+			{"POST", "/v1/endpoints/test", `{"endpoint":{"request":{"url":"` + h.receiver.url + `"}},"of":"` + endpoint + `","data":{}}`},
 			{"POST", "/v1/endpoints/" + own + "/replay", `{"since":"2020-01-01T00:00:00Z","to":"` + endpoint + `"}`},
 			{"POST", "/v1/events/" + ours.publish(`{"type":"a","data":1}`) + "/replay", `{"target":"` + endpoint + `"}`},
 			{"POST", "/v1/events/" + ours.publish(`{"type":"a","data":1}`) + "/replay", `{"target":"` + pipeline + `"}`},

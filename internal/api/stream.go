@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,8 @@ import (
 // Stream hands what was just committed to those who watch. It never makes the committer wait: a watcher that
 // cannot keep up is cut off and comes back with Last-Event-ID.
 type Stream struct {
+	CheckEvery time.Duration // how often a watcher's key is looked at again; zero: recheck
+
 	mu       sync.Mutex
 	watchers map[*watcher]bool
 	count    atomic.Int32
@@ -184,7 +187,7 @@ type streamWriter struct {
 }
 
 func (s *streamWriter) run(w *watcher) {
-	ticker := time.NewTicker(recheck)
+	ticker := time.NewTicker(cmp.Or(s.api.Stream.CheckEvery, recheck))
 	defer ticker.Stop()
 	ctx := s.c.r.Context()
 	for !s.failed {

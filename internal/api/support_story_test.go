@@ -49,6 +49,13 @@ func TestE8_AChangeIsTakenBackThroughTheAPI(t *testing.T) {
 		h.post("/v1/audit/"+second+"/undo", "", "If-Match", tag).want(200)
 		h.get("/v1/endpoints/"+id).want(200).is("description", "").is("state", "paused")
 
+		// Switching and pausing is no change of the settings, and stands in nobody's way.
+		h.call("PATCH", "/v1/endpoints/"+id, `{"description":"third"}`).want(200)
+		third := h.newestChange("/v1/audit", id)
+		h.post("/v1/endpoints/"+id+"/resume", "").want(200)
+		h.post("/v1/audit/"+third+"/undo", "").want(200)
+		h.get("/v1/endpoints/"+id).want(200).is("description", "").is("state", "active")
+
 		// A secret does not go where it was before by itself (rule 3).
 		h.call("PATCH", "/v1/endpoints/"+id, `{"request":{"url":"https://elsewhere.example/in"},"auth":{"type":"bearer","token":"new-token"}}`).want(200)
 		h.post("/v1/audit/"+h.newestChange("/v1/audit", id)+"/undo", "").problem(422, hub.SecretRequired, "/auth/token")

@@ -28,9 +28,10 @@ const (
 	maxBacklog  = 20_000   // outcomes not yet durable; more, and no new attempt starts
 	stopGrace   = 20 * time.Second
 	stuckRetry  = 250 * time.Millisecond
-	refusedRest = time.Minute // of a target, after the database refused to keep one of its outcomes
-	orphansEach = time.Hour   // deleted targets are looked through for what came to them at the last moment
-	refillQuery = 4           // reads at the same time
+	refusedRest = time.Minute      // of a target, after the database refused to keep one of its outcomes
+	orphansEach = time.Hour        // deleted targets are looked through for what came to them at the last moment
+	askedEach   = 10 * time.Second // of a target, what its receiver asked to have later is looked for again
+	refillQuery = 4                // reads at the same time
 )
 
 // Engine works the deliveries. Set the exported fields, then Run. Offer, Recorded and SetTarget may be called at

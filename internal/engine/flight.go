@@ -22,7 +22,7 @@ func (e *Engine) startOne(t *target, now time.Time) bool {
 	probe := false
 	switch t.State {
 	case hub.Active:
-		if t.flying >= max(1, t.policy.Limits.Concurrency) {
+		if t.flying >= t.mayFly() {
 			return false
 		}
 	case hub.Disabled:
@@ -51,7 +51,11 @@ func (e *Engine) startOne(t *target, now time.Time) bool {
 	if probe && t.flying > 0 {
 		return false
 	}
-	q := t.next(probe)
+	q := t.next(probe, now)
+	freed := t.freed.head()
+	if until := t.pace.waitFreed(t.Release.Pace(now), now); freed != nil && !until.IsZero() {
+		e.wakeAt(t, until)
+	}
 	if q == nil {
 		return false
 	}
@@ -62,6 +66,9 @@ func (e *Engine) startOne(t *target, now time.Time) bool {
 	}
 	q.pop()
 	t.pace.started(n.delivery.Seq, now)
+	if n == freed {
+		t.pace.startedFreed(t.Release.Pace(now), now)
+	}
 	if t.State == hub.Disabled {
 		t.StateAt = now // the next probe in an hour
 	}
@@ -99,13 +106,21 @@ func (e *Engine) landed(f *flight, now time.Time) {
 		// A probe of a disabled target costs no delivery its life: it is held like the others.
 		next.State, next.DueAt = hub.Pending, now
 	}
+	next.Plan = t.Release.Plan(f.done.attempt)
 	o := &store.Outcome{Delivery: n.delivery, Tenant: t.Tenant, Attempt: &f.done.attempt, Next: next, At: now,
 		Stateful: t.Kind == hub.KindPipeline, Progress: f.done.progress}
 	before := t.Health
-	if health := before.After(f.done.attempt, f.probe, now); health != before {
+	health := before.After(f.done.attempt, f.probe, now)
+	if f.done.attempt.Result == hub.Succeeded && (before.Tripped || t.State == hub.Disabled) {
+		health.Tripped = !e.recovers(t, now)
+	}
+	if health != before {
 		t.Health = health
-		o.Health = &health
+		o.Health, o.Release = &health, t.Release
 		e.noticeHealth(t, before, f)
+	}
+	if t.gentle > 0 && health.Hard == 0 {
+		t.gentle++
 	}
 	switch next.State {
 	case hub.Delivered:
@@ -123,6 +138,31 @@ func (e *Engine) landed(f *flight, now time.Time) {
 	if e.targets[t.No] == t {
 		e.judge(t, f.done.attempt, now)
 	}
+}
+
+// recovers brings forward what waits because the target was away. It answers false when the last time is too short
+// ago; the next success asks again.
+func (e *Engine) recovers(t *target, now time.Time) bool {
+	if ago := now.Sub(t.Release.RecoveredAt); ago >= 0 && ago < hub.RecoveryGap {
+		return false
+	}
+	t.Release.Recoveries++
+	t.Release.RecoveredAt = now
+	t.gentle = 1
+	e.reread(t)
+	return true
+}
+
+// mayFly is how many of a target's deliveries may be in flight at this moment.
+func (t *target) mayFly() int {
+	most := max(1, t.policy.Limits.Concurrency)
+	if t.gentle >= most {
+		t.gentle = 0
+	}
+	if t.gentle > 0 {
+		return t.gentle
+	}
+	return most
 }
 
 // relaunch puts a delivery back whose attempt did not count.
@@ -173,8 +213,8 @@ func (e *Engine) recorded(o *store.Outcome) {
 	} else {
 		e.release(t, o.Delivery.Seq, n)
 		if o.Next.State == hub.Pending {
-			if t.ordered() {
-				e.reread(t)
+			if t.ordered() || t.Release.Frees(o.Delivery.Planned(o.Next)) {
+				e.reread(t) // the second: brought forward while its outcome was being written
 			} else {
 				e.dueAt(t, o.Next.DueAt)
 			}

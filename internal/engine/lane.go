@@ -54,7 +54,9 @@ func (e *Engine) enlane(t *target, n *entry) {
 	if n.delivery.Seq <= l.last {
 		return
 	}
-	if l.more || l.asked || len(l.queue) >= e.laneRoom() {
+	// Behind a head that waits, nothing is kept: it would take the room of lanes that may go.
+	stuck := len(l.queue) > 0 && l.queue[0].waits
+	if l.more || l.asked || stuck || len(l.queue) >= e.laneRoom() {
 		l.more = true
 		return
 	}
@@ -72,16 +74,25 @@ func (e *Engine) startHead(t *target, l *lane, now time.Time) {
 	}
 	l.busy = true
 	n := l.queue[0]
-	if n.delivery.DueAt.After(now) && n.delivery.Tries > 0 {
+	if due := t.Release.Due(n.delivery); due.After(now) && n.delivery.Tries > 0 {
 		n.waits = true
 		t.parked++
 		e.parked++
 		e.shed(n)
-		e.wakeAt(t, n.delivery.DueAt)
+		e.wakeAt(t, due)
 		return
 	}
-	t.ready.push(n)
+	t.headMayGo(n)
 	e.touch(t)
+}
+
+// headMayGo puts a lane's head among those that may go.
+func (t *target) headMayGo(n *entry) {
+	if t.Release.Frees(n.delivery) {
+		t.freed.push(n)
+	} else {
+		t.ready.push(n)
+	}
 }
 
 // wakeLanes makes those heads ready whose next try is due.
@@ -90,13 +101,14 @@ func (e *Engine) wakeLanes(t *target, now time.Time) {
 		if len(l.queue) == 0 || !l.queue[0].waits {
 			continue
 		}
-		if n := l.queue[0]; n.delivery.DueAt.After(now) {
-			e.wakeAt(t, n.delivery.DueAt)
+		n := l.queue[0]
+		if due := t.Release.Due(n.delivery); due.After(now) {
+			e.wakeAt(t, due)
 		} else {
 			n.waits = false
 			t.parked--
 			e.parked--
-			t.ready.push(n)
+			t.headMayGo(n)
 		}
 	}
 }
@@ -110,7 +122,7 @@ func (e *Engine) moveOn(t *target, n *entry, next hub.Next) {
 	}
 	l.busy = false
 	if next.State == hub.Pending {
-		n.delivery.Tries, n.delivery.DueAt = next.Tries, next.DueAt
+		n.delivery = n.delivery.Planned(next)
 		e.dropTail(t, l)
 		e.startHead(t, l, e.Clock.Now())
 		return

@@ -11,7 +11,8 @@ import (
 const drainSlack = 100 * time.Millisecond
 
 // pace holds a target's starts to its rate - at most n in any sliding window, by a ring of the last n starts - and
-// to the even spacing of what was held before a resume.
+// to the even spacing of what was held before a resume. What was brought forward when the target recovered goes at a
+// pace of its own.
 type pace struct {
 	rate   hub.Rate
 	starts []time.Time // ring of the last rate.Count starts
@@ -20,6 +21,8 @@ type pace struct {
 	drain hub.Rate
 	mark  int64 // deliveries up to this number were held
 	next  time.Time
+
+	freed time.Time // the next start of what was brought forward
 }
 
 func (p *pace) set(rate, drain hub.Rate, mark int64) {
@@ -61,14 +64,33 @@ func (p *pace) started(seq int64, now time.Time) {
 		}
 	}
 	if p.draining(seq) {
-		every := p.drain.Every()
-		next, earliest := p.next.Add(every), now.Add(-max(every, drainSlack))
-		switch {
-		case p.next.IsZero():
-			next = now.Add(every)
-		case next.Before(earliest):
-			next = earliest
-		}
-		p.next = next
+		p.next = follow(p.next, p.drain.Every(), now)
+	}
+}
+
+// follow is the start after one at now, evenly spaced from the last; zero: there was none.
+func follow(last time.Time, every time.Duration, now time.Time) time.Time {
+	next, earliest := last.Add(every), now.Add(-max(every, drainSlack))
+	switch {
+	case last.IsZero():
+		return now.Add(every)
+	case next.Before(earliest):
+		return earliest
+	}
+	return next
+}
+
+// waitFreed and startedFreed are wait and started for what was brought forward; every is its spacing now, zero for none.
+func (p *pace) waitFreed(every time.Duration, now time.Time) time.Time {
+	if every == 0 || !p.freed.After(now) {
+		return time.Time{}
+	}
+	return p.freed
+}
+
+func (p *pace) startedFreed(every time.Duration, now time.Time) {
+	p.freed = time.Time{}
+	if every > 0 {
+		p.freed = now.Add(every)
 	}
 }

@@ -44,6 +44,9 @@ func (e *Engine) maybeRefill(t *target) {
 		e.wakeAt(t, t.rest)
 		return
 	}
+	if !t.asked.IsZero() {
+		e.wakeAt(t, t.asked)
+	}
 	dueNow := !t.dueKnown || !t.due.IsZero() && !t.due.After(now)
 	if !t.ordered() && dueNow && t.retry.head() == nil || t.unread && e.room(t) {
 		t.waiting = true
@@ -75,11 +78,11 @@ func (e *Engine) startReads() {
 		// What is in memory stands in front of what a read by due time finds: read past it.
 		known := 0
 		for _, n := range t.known {
-			if n.delivery.Tries > 0 {
+			if n.delivery.Tries > 0 && !t.Release.Frees(n.delivery) {
 				known++
 			}
 		}
-		no, tenant, ordered := t.No, t.Tenant, t.ordered()
+		no, tenant, ordered, release := t.No, t.Tenant, t.ordered(), t.Release
 		var latest time.Time
 		if !t.pulled {
 			t.pulled, latest = true, e.latest(t, now)
@@ -88,13 +91,13 @@ func (e *Engine) startReads() {
 			if !latest.IsZero() {
 				r.err = e.Store.PullIn(e.flying, no, latest)
 			}
-			e.read(r, no, tenant, ordered, after, known, now)
+			e.read(r, no, tenant, ordered, release, after, known, now)
 			e.inbox.put(func() { e.inbox.loaded = append(e.inbox.loaded, r) })
 		}()
 	}
 }
 
-func (e *Engine) read(l *load, no, tenant int64, ordered bool, after int64, known int, now time.Time) {
+func (e *Engine) read(l *load, no, tenant int64, ordered bool, release hub.Release, after int64, known int, now time.Time) {
 	ctx := e.flying
 	if l.err != nil {
 		return
@@ -102,15 +105,15 @@ func (e *Engine) read(l *load, no, tenant int64, ordered bool, after int64, know
 	if ordered {
 		l.rows, l.err = e.Store.InOrder(ctx, no, after, l.limit)
 	} else {
-		if l.retries, l.err = e.Store.DueRetries(ctx, no, now, l.limit+known); l.err != nil {
+		if l.retries, l.err = e.Store.DueRetries(ctx, no, release, now, l.limit+known); l.err != nil {
 			return
 		}
 		l.more = len(l.retries) == l.limit+known
-		if l.due, _, l.err = e.Store.NextDue(ctx, no, now); l.err != nil {
+		if l.due, _, l.err = e.Store.NextDue(ctx, no, release, now); l.err != nil {
 			return
 		}
 		if l.fresh {
-			l.rows, l.err = e.Store.Fresh(ctx, no, after, l.limit)
+			l.rows, l.err = e.Store.Fresh(ctx, no, release, after, l.limit)
 		}
 	}
 	if l.err == nil {
@@ -240,7 +243,9 @@ func (e *Engine) targetLoaded(l *load, now time.Time) {
 		}
 	}
 	for i := range l.rows {
-		if !t.finished[l.rows[i].Seq] {
+		if due := t.Release.Due(l.rows[i]); !t.ordered() && due.After(now) && l.rows[i].Tries > 0 {
+			e.lookAgain(t, due, now)
+		} else if !t.finished[l.rows[i].Seq] {
 			e.enqueue(t, l.entry(&l.rows[i]))
 		}
 		t.cursor = max(t.cursor, l.rows[i].Seq)
@@ -251,6 +256,16 @@ func (e *Engine) targetLoaded(l *load, now time.Time) {
 	case l.fresh && len(l.rows) < l.limit && !t.skipped:
 		t.unread = false
 	}
+}
+
+// lookAgain notes when a delivery may go that was brought forward but whose receiver named a moment that is still to
+// come. It is behind the cursor then, so the target is read from the beginning, though not for each of many.
+func (e *Engine) lookAgain(t *target, due, now time.Time) {
+	if soonest := now.Add(askedEach); due.Before(soonest) {
+		due = soonest
+	}
+	t.asked = earlier(t.asked, due)
+	e.wakeAt(t, t.asked)
 }
 
 func (l *load) entry(d *hub.Delivery) *entry {

@@ -242,7 +242,7 @@ func TestO2_ClockThatWasWrongIsMended(t *testing.T) {
 		s.clock.Advance(-30 * 24 * time.Hour)
 		s.restart()
 		for deadline := time.Now().Add(10 * time.Second); ; {
-			due, found, err := s.store.NextDue(context.Background(), target.No, s.clock.Now())
+			due, found, err := s.store.NextDue(context.Background(), target.No, hub.Release{}, s.clock.Now())
 			if err != nil || !found || time.Now().After(deadline) {
 				s.t.Fatalf("due %s (%v, %v), want it within two days", due, found, err)
 			}

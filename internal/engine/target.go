@@ -18,6 +18,7 @@ type target struct {
 	known  map[int64]*entry // everything in memory, by sequence number: waiting, flying, or not yet recorded
 	retry  fifo             // due again, oldest first
 	fresh  fifo             // never tried, in order of acceptance
+	freed  fifo             // tried before and brought forward since, in order of acceptance
 	lanes  map[string]*lane // targets that keep an order
 	ready  fifo             // heads of lanes that may go
 	flying int
@@ -41,6 +42,8 @@ type target struct {
 	noticed  time.Time // the outage that a notice was given about
 	parked   int       // heads of lanes that wait for their next try
 	rest     time.Time // after a fault of ours: no start and no read before
+	asked    time.Time // when to look again for what was brought forward, save that its receiver named a later moment
+	gentle   int       // after a recovery: how many may fly, one more with every answer; zero: as many as its settings say
 
 	pace  pace
 	wake  time.Time // when it stands in the heap; zero: it does not
@@ -89,6 +92,7 @@ func (e *Engine) setTarget(n hub.Target) {
 	} else {
 		// What the engine itself knows better than whoever read the row.
 		n.Health = t.Health
+		n.Release.Recoveries, n.Release.RecoveredAt = t.Release.Recoveries, t.Release.RecoveredAt
 		if sameChoice(&n, &t.told) {
 			// Nobody chose a state since, so that of the hub's own account stands, written down yet or not.
 			t.told = n
@@ -99,9 +103,9 @@ func (e *Engine) setTarget(n hub.Target) {
 	}
 	policy := n.Policy()
 	reread := t.work == nil || t.State != n.State || t.policy.Order != policy.Order ||
-		t.DrainMark != n.DrainMark || t.DrainRate != n.DrainRate
-	if t.State != hub.Active && n.State == hub.Active && t.work != nil {
-		n.Health = hub.Health{} // a person says that it is well again
+		t.DrainMark != n.DrainMark || t.DrainRate != n.DrainRate || t.Release.Resumes != n.Release.Resumes
+	if t.work != nil && t.Release.Resumes != n.Release.Resumes {
+		n.Health, t.gentle = hub.Health{}, 0 // a person says that it is well again
 	}
 	if t.work == nil || t.Version != n.Version {
 		t.work = e.workOf(&n)
@@ -130,14 +134,14 @@ func (e *Engine) forget(t *target) {
 		e.release(t, seq, n)
 	}
 	e.parked -= t.parked
-	t.retry, t.fresh, t.ready, t.lanes, t.parked = fifo{}, fifo{}, fifo{}, nil, 0
+	t.retry, t.fresh, t.freed, t.ready, t.lanes, t.parked = fifo{}, fifo{}, fifo{}, fifo{}, nil, 0
 }
 
 // reread forgets a target's plan and reads it from the store again.
 func (e *Engine) reread(t *target) {
 	e.forget(t)
 	t.plan++
-	t.cursor, t.unread, t.skipped, t.dueKnown = 0, true, true, false
+	t.cursor, t.unread, t.skipped, t.dueKnown, t.asked = 0, true, true, false, time.Time{}
 	t.settling = t.ordered() && len(t.known) > 0
 	e.touch(t)
 }
@@ -214,6 +218,9 @@ func (e *Engine) enqueue(t *target, n *entry) {
 	switch {
 	case t.ordered():
 		e.enlane(t, n)
+	case t.Release.Frees(n.delivery):
+		e.hold(t, n)
+		t.freed.push(n)
 	case n.delivery.Tries > 0:
 		e.hold(t, n)
 		t.retry.push(n)
@@ -223,16 +230,21 @@ func (e *Engine) enqueue(t *target, n *entry) {
 	}
 }
 
-// next picks the delivery that goes first: due retries before fresh ones; the oldest of all when it is a probe.
-func (t *target) next(probe bool) *fifo {
-	queues := [...]*fifo{&t.ready, &t.retry, &t.fresh}
+// next picks the delivery that goes first: due retries before others; the oldest of all when it is a probe or was
+// held. What was brought forward lets others pass while it has to keep its pace.
+func (t *target) next(probe bool, now time.Time) *fifo {
+	queues := [...]*fifo{&t.ready, &t.retry, &t.freed, &t.fresh}
+	freed := t.freed.head()
+	if freed != nil && !t.pace.waitFreed(t.Release.Pace(now), now).IsZero() {
+		freed = nil
+	}
 	var best *fifo
 	for _, q := range queues {
 		n := q.head()
-		if n == nil {
+		if n == nil || q == &t.freed && freed == nil {
 			continue
 		}
-		if !probe && !t.pace.draining(n.delivery.Seq) {
+		if !probe && freed == nil && !t.pace.draining(n.delivery.Seq) {
 			return q
 		}
 		if best == nil || n.delivery.Seq < best.head().delivery.Seq {
@@ -310,6 +322,9 @@ func (e *Engine) nextWake() (time.Time, bool) {
 func (e *Engine) wakeDue(now time.Time) {
 	for len(e.wakes) > 0 && !e.wakes[0].wake.After(now) {
 		t := heap.Pop(&e.wakes).(*target)
+		if !t.asked.IsZero() && !t.asked.After(now) {
+			e.reread(t)
+		}
 		e.wakeLanes(t, now)
 		e.touch(t)
 	}

@@ -20,6 +20,11 @@ const (
 	maxCondition = 10_000   // bytes of a condition's text
 	maxCost      = 100_000  // steps of one evaluation, as CEL counts them
 	maxRun       = 16 << 20 // bytes of documents one evaluation may walk over; about 30 ms
+
+	// What else takes time, in such bytes: a condition at all, what of it is not counted in steps, and a step.
+	workOfMatch  = 1 << 10
+	workOfLetter = 32
+	workOfStep   = 128
 )
 
 // Condition is a compiled CEL expression that says yes or no. It may be matched by many goroutines at once.
@@ -102,24 +107,43 @@ func ParseCondition(text string) (*Condition, error) {
 
 // Match judges one event.
 func (c *Condition) Match(s *Scope) (bool, error) {
-	out, err := evaluate(c.program, s)
+	yes, _, err := c.Weigh(s)
+	return yes, err
+}
+
+// Weigh is Match, and tells what it cost: about as many bytes as could have been walked over meanwhile. It is the same on a
+// busy machine as on an idle one, where a clock would count what others do too.
+func (c *Condition) Weigh(s *Scope) (yes bool, work int, err error) {
+	out, read, steps, err := evaluate(c.program, s)
+	if work = workOfMatch + read; steps > 0 {
+		work += steps * workOfStep
+	} else {
+		work += len(c.text) * workOfLetter
+	}
 	if err != nil {
-		return false, err
+		return false, work, err
 	}
 	yes, ok := out.Value().(bool)
 	if !ok {
-		return false, &EvalError{fmt.Sprintf("it yields %s, not yes or no", showValue(out)), "compare it with something, such as == true"}
+		return false, work, &EvalError{fmt.Sprintf("it yields %s, not yes or no", showValue(out)), "compare it with something, such as == true"}
 	}
-	return yes, nil
+	return yes, work, nil
 }
 
-func evaluate(program cel.Program, s *Scope) (ref.Val, error) {
+// evaluate tells the bytes it walked over, and its steps where they are counted.
+func evaluate(program cel.Program, s *Scope) (out ref.Val, read, steps int, err error) {
 	run := &run{scope: s, budget: maxRun}
-	out, _, err := program.Eval(run)
-	if run.budget < 0 || err != nil {
-		return nil, evalError(run, err)
+	out, details, err := program.Eval(run)
+	if details != nil {
+		if cost := details.ActualCost(); cost != nil {
+			steps = int(min(*cost, maxCost))
+		}
 	}
-	return out, nil
+	read = maxRun - max(run.budget, 0)
+	if run.budget < 0 || err != nil {
+		return nil, read, steps, evalError(run, err)
+	}
+	return out, read, steps, nil
 }
 
 func evalError(r *run, err error) error {

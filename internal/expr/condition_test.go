@@ -2,6 +2,7 @@ package expr
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -214,5 +215,33 @@ func BenchmarkParseCondition(b *testing.B) {
 		if _, err := ParseCondition(`num(data.total) > 100.0`); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// What a condition costs is counted, not measured: the same every time, on a busy machine too.
+func TestRule11_TheWeightOfAConditionIsItsWork(t *testing.T) {
+	weigh := func(text, data string) int {
+		t.Helper()
+		c, err := ParseCondition(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, work, err := c.Weigh(scope(t, data))
+		if _, again, _ := c.Weigh(scope(t, data)); again != work || work <= 0 {
+			t.Errorf("%s weighs %d, then %d (%v)", text, work, again, err)
+		}
+		return work
+	}
+	const loop = `[0,1,2,3,4,5,6,7,8,9].all(x, %s)`
+	big := `{"a":"` + strings.Repeat("x", 1<<20) + `","k":1}`
+	simple, steps, read := weigh(`num(data.total) > 100.0`, body), weigh(fmt.Sprintf(loop, fmt.Sprintf(loop, "x < 10")), body), weigh(fmt.Sprintf(loop, "has(data.k)"), big)
+	if simple > 8<<10 {
+		t.Errorf("an ordinary condition weighs %d: a few thousand endpoints would be too many", simple)
+	}
+	if steps < 10*simple || read < 10<<20 {
+		t.Errorf("an ordinary condition weighs %d, many steps %d, ten times a megabyte %d", simple, steps, read)
+	}
+	if failed := weigh(`data.absent > 1`, body); failed < 1<<10 {
+		t.Errorf("a condition that fails weighs %d", failed)
 	}
 }

@@ -39,7 +39,8 @@ func (e *explainer) value(part ast.Expr) (ref.Val, error) {
 	if err != nil {
 		return nil, err
 	}
-	return evaluate(program, e.scope)
+	out, _, _, err := evaluate(program, e.scope)
+	return out, err
 }
 
 func (e *explainer) why(part ast.Expr) string {

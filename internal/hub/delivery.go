@@ -30,6 +30,10 @@ type Delivery struct {
 	DueAt  time.Time
 	Tries  int
 	Key    string // set only where the target's order needs it
+
+	// Of the next try, when there was one before. Release.Due tells when it may go.
+	Plan       Plan
+	AskedUntil time.Time // the receiver itself named this moment; zero: it named none
 }
 
 // ID is the delivery's name outside.
@@ -41,6 +45,9 @@ type Next struct {
 	DueAt  time.Time // when pending
 	Tries  int
 	Reason string // why it is final, or what it waits for
+
+	Plan       Plan      // of the target's Release
+	AskedUntil time.Time // Retry-After
 }
 
 // After decides, after one attempt, whether a delivery is done, waits for its next try, or has failed. It is the
@@ -70,11 +77,18 @@ func (d Delivery) After(a Attempt, retry Retry, stuck Stuck, now time.Time, jitt
 	case tries > len(retry.Intervals):
 		return Next{State: Failed, Tries: tries, Reason: "all " + plural(tries, "try", "tries") + " used up: " + a.Error}
 	}
-	wait := retry.Wait(tries, jitter)
-	if a.RetryAfter > wait {
-		wait = a.RetryAfter
+	next := Next{State: Pending, Tries: tries, Reason: a.Error}
+	if a.RetryAfter > 0 {
+		next.AskedUntil = now.Add(min(a.RetryAfter, LongestWait))
 	}
-	return Next{State: Pending, Tries: tries, DueAt: now.Add(min(wait, LongestWait)), Reason: a.Error}
+	next.DueAt = now.Add(min(max(retry.Wait(tries, jitter), a.RetryAfter), LongestWait))
+	return next
+}
+
+// Planned is the delivery as it stands after an attempt that left it pending.
+func (d Delivery) Planned(n Next) Delivery {
+	d.Tries, d.DueAt, d.Plan, d.AskedUntil = n.Tries, n.DueAt, n.Plan, n.AskedUntil
+	return d
 }
 
 // Wait is the pause after the n-th try (n from 1), jittered.

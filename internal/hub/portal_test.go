@@ -18,6 +18,11 @@ func TestRule17_FrameOriginsAreOnlyOrigins(t *testing.T) {
 		if got := frameOrigin(origin); got != want {
 			t.Errorf("%q is an origin: %t, want %t", origin, got, want)
 		}
+		p := Portal{FrameAncestors: []string{origin}}
+		var wrong Problems
+		if p.Validate(&wrong, ""); (len(wrong) == 0) != want {
+			t.Errorf("a portal that %q may frame: %v", origin, wrong)
+		}
 	}
 }
 
@@ -45,7 +50,7 @@ func TestEveryThemeCanBeRead(t *testing.T) {
 	for _, r := range steps {
 		for _, g := range steps {
 			for _, b := range steps {
-				for _, paper := range []string{"#faf9f6", "#ffffff", "#e8f4ff", "#" + r + g + b} {
+				for _, paper := range []string{"#faf9f6", "#ffffff", "#e8f4ff", "#aab4be", "#" + r + g + b} {
 					accent := "#" + r + g + b
 					p := Portal{Colours: PortalColours{Accent: &accent, Paper: &paper}}
 					var wrong Problems
@@ -69,6 +74,11 @@ func checkTheme(t *testing.T, css, name string) {
 	for _, found := range regexp.MustCompile(`--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)`).FindAllStringSubmatch(css, -1) {
 		day[found[1]], _ = parseColour(found[2])
 		night[found[1]], _ = parseColour(found[3])
+	}
+	for _, ground := range []string{"paper", "hover", "sunken"} {
+		if ratio := palestInk.contrast(day[ground]); ratio < readable {
+			t.Errorf("%s: the palest text on %s has %.2f:1", name, ground, ratio)
+		}
 	}
 	for when, c := range map[string]map[string]colour{"by day": day, "by night": night} {
 		for _, pair := range [][2]string{

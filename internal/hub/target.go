@@ -44,6 +44,7 @@ type Target struct {
 	DrainRate Rate  // pace of what was held, after a resume
 	DrainMark int64 // the highest sequence number when it was resumed; 0 = nothing to drain
 	Health    Health
+	Release   Release // of what waits for its next try
 }
 
 // Policy is what the engine asks of a target, whatever its kind.
@@ -87,6 +88,7 @@ type Health struct {
 	FailingSince time.Time // zero when the last attempt succeeded
 	BackoffUntil time.Time // no attempt but one probe, and that not before
 	Probes       int       // probes that failed in this outage; doubles the backoff
+	Tripped      bool      // the breaker has opened, and no recovery has brought forward what waits because of it
 }
 
 // Numbers of the breaker.
@@ -125,7 +127,7 @@ func (h Health) After(a Attempt, probe bool, now time.Time) Health {
 		h.BackoffUntil = now.Add(min(BreakerFirst<<min(h.Probes, 20), BreakerLongest))
 	case h.Open():
 	case h.Hard >= BreakerFailures:
-		h.BackoffUntil = now.Add(BreakerFirst)
+		h.BackoffUntil, h.Tripped = now.Add(BreakerFirst), true
 	}
 	// 429 and 503 with a date slow the whole target, not only this delivery.
 	if a.RetryAfter > 0 && (a.Status == 429 || a.Status == 503) {

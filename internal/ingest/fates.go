@@ -11,13 +11,34 @@ import (
 // Fates tells what became of an event at every target of its tenant, and why. Where there is a delivery, it says
 // so; everywhere else the settings are asked again, as they were when the event was accepted.
 func (p *Publisher) Fates(ctx context.Context, tenant int64, id hub.ID) ([]hub.Fate, error) {
+	return p.Routed(tenant).Fates(ctx, id)
+}
+
+// Routed tells the fates of several events of a tenant; the settings that many of them met are read once.
+type Routed struct {
+	publisher *Publisher
+	tenant    int64
+	targets   map[int64][]store.TargetAt // by the revision they were routed by
+}
+
+// Routed begins with nothing read. What changes afterwards may not be seen.
+func (p *Publisher) Routed(tenant int64) *Routed {
+	return &Routed{publisher: p, tenant: tenant, targets: map[int64][]store.TargetAt{}}
+}
+
+// Fates lists what became of one event, for every target.
+func (r *Routed) Fates(ctx context.Context, id hub.ID) ([]hub.Fate, error) {
+	p, tenant := r.publisher, r.tenant
 	e, err := p.Store.Event(ctx, tenant, id)
 	if err != nil {
 		return nil, err
 	}
-	targets, err := p.Store.TargetsAt(ctx, tenant, e.RoutingRev)
-	if err != nil {
-		return nil, err
+	targets, known := r.targets[e.RoutingRev]
+	if !known {
+		if targets, err = p.Store.TargetsAt(ctx, tenant, e.RoutingRev); err != nil {
+			return nil, err
+		}
+		r.targets[e.RoutingRev] = targets
 	}
 	owed, err := p.Store.DeliveriesOf(ctx, tenant, id)
 	if err != nil {

@@ -55,7 +55,7 @@ var unsaid = regexp.MustCompile(strings.Join([]string{
 	`\{"customer": 4711\}`,
 	`^scan id: |^settle \{1\}: |^sqlite: |^delivery numbers$|^references merged$`, // of the database: ours
 	`^(both|network|user|portal) \{1\}|\(portal\)$|SHA-256 \{3\}$`,                // names and keys
-	`^each $|^\[#each |^the \{1\} \{2\}$|^\{1\} by \{2\}$`,
+	`^each $|^\[#each |^\{1\} by \{2\}$`,
 	// Glued; the whole sentences are in the list below.
 	`^ \(|^the key column has no value\{1\}$|^(begin|end) with$|^\{1\} does not \{2\}|^the \{1\}('s settings| is \{2\}$| was created)`,
 }, "|"))

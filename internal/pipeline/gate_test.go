@@ -124,6 +124,24 @@ func TestRule2_LimitsAreSharedByNobodyElse(t *testing.T) {
 	if gate(1, "a", bare) == gate(1, "b", bare) {
 		t.Error("two steps without credentials share a gate")
 	}
+	two := r.named(1, "two", `[{"type":"fetch","as":"a","request":{"url":"$URL/a"},"limits":{"concurrency":2}},{"type":"fetch","as":"b","request":{"url":"$URL/b"},"limits":{"concurrency":2}}]`)
+	one, _ := two.gateOf(&two.steps[0])
+	if next, _ := two.gateOf(&two.steps[1]); one == next {
+		t.Error("two steps of a pipeline, without credentials, share a gate")
+	}
+	// Each part of the credentials counts: who it is, and what it is proved by.
+	callers := map[gateKey]string{}
+	for _, auth := range []string{
+		`"type":"basic","username":"one","password":"secret-1"`, `"type":"basic","username":"two","password":"secret-1"`,
+		`"type":"basic","username":"one","password":"secret-2"`, `"type":"bearer","token":"secret-1"`, `"type":"bearer","token":"secret-2"`,
+		`"type":"api_key","in":"header","name":"X-Key","value":"secret-1"`, `"type":"api_key","in":"header","name":"X-Token","value":"secret-1"`,
+	} {
+		key := gate(1, "orders", `[{"type":"fetch","as":"o","request":{"url":"$URL/#n#"},"auth":{`+auth+`}}]`)
+		if old, shared := callers[key]; shared {
+			t.Errorf("%s shares the gate of %s", auth, old)
+		}
+		callers[key] = auth
+	}
 }
 
 // Where steps that share a gate differ, the strictest holds, for as long as such a step is about.

@@ -22,6 +22,17 @@ import (
 
 func TestRule13_ReleaseFromQuarantine(t *testing.T) {
 	eachStore(t, func(g *gate) {
+		pipelines := map[int64]string{}
+		for name, unverified := range map[string]bool{"careful": false, "told to": true} {
+			p := hub.DefaultPipeline()
+			p.Name, p.Unverified = name, unverified
+			target := hub.Target{ID: hub.NewID(), Tenant: tenant, Kind: hub.KindPipeline, Name: name, Pipeline: p, State: hub.Active, StateAt: g.clock.Now(), CreatedAt: g.clock.Now()}
+			if err := g.store.Write(g.ctx, func(tx *store.Tx) error { return tx.InsertTarget(g.ctx, &target, 0) }); err != nil {
+				t.Fatal(err)
+			}
+			g.Ingest.SetTarget(target, 0)
+			pipelines[target.No] = name
+		}
 		s := g.source(1, func(s *settings.Source) { s.DuplicateOf.Fields = []string{"body.eventInstance"} })
 		g.want(g.send("POST", "/in/shop", signed(created, "old secret"), strings.NewReader(created)), 401, "")
 		g.want(g.send("POST", "/in/shop", signed(created, "old secret"), strings.NewReader(created)), 401, "")
@@ -33,6 +44,9 @@ func TestRule13_ReleaseFromQuarantine(t *testing.T) {
 		e, err := g.store.Event(g.ctx, tenant, ids[0])
 		if err != nil || !e.Unverified || e.Type != "order.created" || e.Key != "2018000057" {
 			t.Errorf("event %+v, %v; want an unverified one", e, err)
+		}
+		if rows, err := g.store.DeliveriesOf(g.ctx, tenant, ids[0]); err != nil || len(rows) != 1 || pipelines[rows[0].Target] != "told to" {
+			t.Errorf("owed to %+v, %v; want the pipeline that takes such events, and no other", rows, err)
 		}
 		if same, err := g.Release(g.ctx, tenant, s.ID, kept[1].ID, "", "Jana"); err != nil || len(same) != 1 || same[0] != ids[0] {
 			t.Errorf("the repeat releases %v, %v; want the first one's event", same, err)

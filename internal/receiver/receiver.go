@@ -109,7 +109,9 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	a := r.arrive(l, from, req)
 	defer a.hold.release()
-	r.take(req.Context(), a).write(w)
+	// From here on it does not depend on whether the sender waits: what is durable, fetched for everybody or confirmed is
+	// so, and a sender who hangs up is no error of ours. Each step has a limit of its own.
+	r.take(context.WithoutCancel(req.Context()), a).write(w)
 }
 
 // take follows one request from its bytes to its answer. Whatever is 2xx is durable when it returns.

@@ -110,6 +110,15 @@ func TestRule11_SplitHasAnEnd(t *testing.T) {
 	if p.err == nil || !strings.Contains(p.err.Error(), "64 MiB") {
 		t.Errorf("%d events, err %v", len(p.inputs), p.err)
 	}
+	for split, body := range map[string]string{
+		"body.list":          `{"list":[1` + strings.Repeat(",1", 10_000) + `]}`,
+		"body.outer[].inner": `{"outer":[{"inner":[1` + strings.Repeat(",1", 6000) + `]},{"inner":[1` + strings.Repeat(",1", 6000) + `]}]}`,
+	} {
+		p := planned(t, source(func(s *hub.Source) { s.Split = split }), nil, strings.ReplaceAll(body, "1", `{}`))
+		if p.err == nil || !strings.Contains(p.err.Error(), "10000 events") {
+			t.Errorf("%s: %d events, err %v", split, len(p.inputs), p.err)
+		}
+	}
 }
 
 func TestM6_AcceptingByTypeAndContent(t *testing.T) {

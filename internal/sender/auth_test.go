@@ -240,17 +240,27 @@ func TestRule2_TokensOfTwoIdentitiesAreKeptApart(t *testing.T) {
 	tokens := newTokenServer(t)
 	r := newReceiver(t)
 	s, _ := newSender(t)
-	settings := func(secret, scope string) hub.Endpoint {
-		return endpoint(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"oauth2","token_url":"%s","client_id":"id","client_secret":"%s","scopes":["%s"]}}`, r.URL, tokens.URL, secret, scope))
+	type caller struct {
+		tenant                     int64
+		address, id, secret, scope string
 	}
+	base := caller{1, "/token", "id", "one", "a"}
+	with := func(change func(c *caller)) caller { c := base; change(&c); return c }
 	for i, c := range []struct {
-		tenant        int64
-		secret, scope string
-		want          string
+		caller
+		want string
 	}{
-		{1, "one", "a", "1"}, {2, "one", "a", "2"}, {1, "two", "a", "3"}, {1, "one", "b", "4"}, {1, "one", "a", "1"}, {2, "one", "a", "2"},
+		{base, "1"},
+		{with(func(c *caller) { c.tenant = 2 }), "2"},
+		{with(func(c *caller) { c.secret = "two" }), "3"},
+		{with(func(c *caller) { c.scope = "b" }), "4"},
+		{with(func(c *caller) { c.id = "another" }), "5"},
+		{with(func(c *caller) { c.address = "/token/of/another" }), "6"},
+		{base, "1"},
+		{with(func(c *caller) { c.tenant = 2 }), "2"},
 	} {
-		compiled, err := Compile(settings(c.secret, c.scope), c.tenant)
+		compiled, err := Compile(endpoint(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"oauth2","token_url":"%s","client_id":"%s","client_secret":"%s","scopes":["%s"]}}`,
+			r.URL, tokens.URL+c.address, c.id, c.secret, c.scope)), c.tenant)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -200,6 +200,32 @@ func TestRule1_AddressesAndWhatTheyMean(t *testing.T) {
 	}
 }
 
+// Whoever opens a network of tunnels or translators has not opened what lies behind: the address inside counts too.
+func TestRule1_AnAddressInsideAnAddressIsJudged(t *testing.T) {
+	var tunnels []netip.Prefix
+	for _, network := range []string{"::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"} {
+		tunnels = append(tunnels, netip.MustParsePrefix(network))
+	}
+	open := append([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, tunnels...)
+	for name, address := range map[string]string{
+		"IPv4-compatible":      "::10.1.2.3",
+		"local NAT64":          "64:ff9b:1::10.1.2.3",
+		"6to4":                 "2002:a01:203::1",
+		"Teredo, its server":   "2001:0:a01:203:0:0:a247:27dd",
+		"Teredo, its client":   "2001:0:5db8:d822:0:0:f5fe:fdfc",
+		"ISATAP":               "2606:2800:220:1:0:5efe:a01:203",
+		"ISATAP, of the world": "2606:2800:220:1:200:5efe:a01:203",
+	} {
+		err := (&Guard{Policy: Policy{Allow: tunnels}}).Judge(netip.MustParseAddr(address))
+		if err == nil || !strings.Contains(err.Error(), "the address 10.1.2.3, which is a private address") {
+			t.Errorf("%s, %s: got %v", name, address, err)
+		}
+		if err := (&Guard{Policy: Policy{Allow: open}}).Judge(netip.MustParseAddr(address)); err != nil {
+			t.Errorf("%s, %s with 10.0.0.0/8 allowed: %v", name, address, err)
+		}
+	}
+}
+
 func TestRule1_ATenantMayBeNarrowed(t *testing.T) {
 	p := Policy{
 		Allow:   []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},

@@ -341,22 +341,6 @@ func TestO4_RetryAfterInBothForms(t *testing.T) {
 	}
 }
 
-func TestRule1_RedirectsAreNotFollowed(t *testing.T) {
-	other := newReceiver(t)
-	s, _ := newSender(t)
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		r := newReceiver(t, func(w http.ResponseWriter, q *http.Request) { http.Redirect(w, q, other.URL+"/elsewhere", status) })
-		a := send(t, s, compile(t, fmt.Sprintf(`{"request":{"url":"%s"}}`, r.URL)), newCall(order))
-		wantResult(t, a, hub.Redirected)
-		if !strings.Contains(a.Error, other.URL) || a.Hint == "" {
-			t.Errorf("%d: %q %q", status, a.Error, a.Hint)
-		}
-	}
-	if other.count() != 0 {
-		t.Error("a redirect was followed")
-	}
-}
-
 func TestStoppingInterrupts(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
 	defer close(release)

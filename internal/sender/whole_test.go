@@ -2,6 +2,9 @@ package sender
 
 import (
 	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -149,15 +152,25 @@ func TestRule2_IdentityOfACall(t *testing.T) {
 	}
 	other := newCall(strings.Replace(order, "2018000057", "2018000058", 1))
 	other.Plain, other.Event.ID = true, call.Event.ID
-	exchange := `"auth":{"type":"exchange","request":{"url":"https://a.example/token","headers":{"Authorization":"Bearer %s"}},"token_path":"t"}`
+	exchange := `{"type":"exchange","request":{"url":"https://a.example/token","headers":{"Authorization":"Bearer %s"},"body":"%s"},"token_path":"t"}`
+	ca, caPEM, _ := authority(t)
+	_, certPEM, keyPEM := certificate(t, &x509.Certificate{Subject: pkix.Name{CommonName: "hub"}}, &ca)
+	quoted := func(text string) string { raw, _ := json.Marshal(text); return string(raw) }
+	ours := func(auth string) string {
+		return strings.Replace(base, `{"type":"bearer","token":"secret-1"}`, auth, 1)
+	}
 	for name, id := range map[string][32]byte{
-		"tenant":  identity(base, 2, call),
-		"record":  identity(base, 1, other),
-		"secret":  identity(strings.Replace(base, "secret-1", "secret-2", 1), 1, call),
-		"header":  identity(strings.Replace(base, `"X-A":"1"`, `"X-A":"2"`, 1), 1, call),
-		"host":    identity(strings.Replace(base, "a.example", "b.example", 1), 1, call),
-		"token 1": identity(strings.Replace(base, `"auth":{"type":"bearer","token":"secret-1"}`, fmt.Sprintf(exchange, "one"), 1), 1, call),
-		"token 2": identity(strings.Replace(base, `"auth":{"type":"bearer","token":"secret-1"}`, fmt.Sprintf(exchange, "two"), 1), 1, call),
+		"tenant":      identity(base, 2, call),
+		"record":      identity(base, 1, other),
+		"secret":      identity(strings.Replace(base, "secret-1", "secret-2", 1), 1, call),
+		"header":      identity(strings.Replace(base, `"X-A":"1"`, `"X-A":"2"`, 1), 1, call),
+		"host":        identity(strings.Replace(base, "a.example", "b.example", 1), 1, call),
+		"token 1":     identity(ours(fmt.Sprintf(exchange, "one", "")), 1, call),
+		"token 2":     identity(ours(fmt.Sprintf(exchange, "two", "")), 1, call),
+		"login":       identity(ours(fmt.Sprintf(exchange, "two", "pw")), 1, call),
+		"nobody":      identity(ours(`{"type":"none"}`), 1, call),
+		"certificate": identity(ours(`{"type":"client_certificate","certificate":`+quoted(certPEM)+`,"key":`+quoted(keyPEM)+`}`), 1, call),
+		"authority":   identity(ours(`{"type":"none","ca":`+quoted(caPEM)+`}`), 1, call),
 	} {
 		if old, twice := seen[id]; twice {
 			t.Errorf("%s is the same as %s", name, old)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -272,15 +273,77 @@ func TestRule12_AListenerServesItsOwnRoomsOnly(t *testing.T) {
 	}
 }
 
+// What a listener is doing stands beside how it is set up.
+func TestAListenerTellsItsState(t *testing.T) {
+	s := start(t, config(t))
+	admin := s.client(s.key)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = free.Close()
+	type state struct {
+		Listening               bool
+		Address, Since, Problem *string
+	}
+	read := func(name string) *state {
+		t.Helper()
+		var l struct{ State *state }
+		if err := admin.Do(t.Context(), "GET", "/v1/listeners/"+name, nil, &l); err != nil {
+			t.Fatal(err)
+		}
+		if l.State == nil {
+			t.Fatalf("nothing is known of the listener %s", name)
+		}
+		return l.State
+	}
+	for name, address := range map[string]string{"open": free.Addr().String(), "refused": taken.Addr().String()} {
+		body := `{"name":"` + name + `","address":"` + address + `","serves":["receiver"]}`
+		if err := admin.Do(t.Context(), "POST", "/v1/listeners", []byte(body), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if is := read("open"); !is.Listening || is.Address == nil || is.Since == nil || is.Problem != nil {
+		t.Errorf("an open listener is %+v", is)
+	}
+	if is := read("refused"); is.Listening || is.Problem == nil || !strings.Contains(*is.Problem, "in use") {
+		t.Errorf("one whose address is taken is %+v", is)
+	}
+	if err := admin.Do(t.Context(), "PATCH", "/v1/listeners/open", []byte(`{"active":false}`), nil); err != nil {
+		t.Fatal(err)
+	}
+	if is := read("open"); is.Listening || is.Address != nil || is.Problem != nil {
+		t.Errorf("one that is switched off is %+v", is)
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What the receiver fetches - a certificate, a confirmation - goes through the guarded dialer, follows nothing and has
 // an end.
 func TestRule9_WhatIsFetchedIsGuarded(t *testing.T) {
+	const endless = 256 << 20
+	var written atomic.Int64
+	ended := make(chan struct{})
 	peer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/moved":
 			http.Redirect(w, r, "/cert", http.StatusFound)
 		case "/large":
 			_, _ = w.Write(make([]byte, maxCertificate+1))
+		case "/endless":
+			defer close(ended)
+			for part := make([]byte, 1<<20); written.Load() < endless; written.Add(int64(len(part))) {
+				if _, err := w.Write(part); err != nil {
+					return
+				}
+			}
 		default:
 			_, _ = io.WriteString(w, "a certificate")
 		}
@@ -295,6 +358,12 @@ func TestRule9_WhatIsFetchedIsGuarded(t *testing.T) {
 		if _, err := h.fetch(t.Context(), 1, peer.URL+path); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v, want %s", path, err, why)
 		}
+	}
+	if _, err := h.fetch(t.Context(), 1, peer.URL+"/endless"); err == nil || !strings.Contains(err.Error(), "larger") {
+		t.Errorf("an answer without an end: %v", err)
+	}
+	if <-ended; written.Load() >= endless {
+		t.Error("an answer without an end was read to its end")
 	}
 	closed := &house{sender: &sender.Sender{}}
 	defer closed.sender.Close()

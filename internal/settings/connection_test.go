@@ -3,6 +3,7 @@ package settings_test
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,6 +48,9 @@ func TestM5_AConnectionFromCreationToRemoval(t *testing.T) {
 		wantNo(t, asText(t, made), "planted")
 		_, err := o.CreateConnection(o.ctx, o.tenant, json.RawMessage(money), jana)
 		o.refused(err, hub.Conflict, "")
+		if e := new(hub.Error); !errors.As(err, &e) || e.Hint != "Choose another name." {
+			t.Errorf("what to do is not said: %v", err)
+		}
 		patched, err := o.PatchConnection(o.ctx, o.tenant, "erp", json.RawMessage(`{"description":"Money S5","dsn":"***"}`), made.ETag(), jana)
 		o.ok(err)
 		if patched.Description != "Money S5" || patched.DSN != made.DSN || patched.Version != 2 {

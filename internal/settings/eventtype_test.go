@@ -3,8 +3,10 @@ package settings_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -80,6 +82,10 @@ func TestO1_ABadEventTypeIsExplained(t *testing.T) {
 		} {
 			_, _, err := o.PutEventType(o.ctx, o.eventType(text), "", jana)
 			o.refused(err, hub.Invalid, pointer)
+		}
+		// "'anyOf' failed" would tell nobody what to write.
+		if _, _, err := o.PutEventType(o.ctx, o.eventType(`{"name":"a","schema":{"type":"objekt"}}`), "", jana); !strings.Contains(fmt.Sprint(err), "'object'") {
+			t.Errorf("nothing says which types there are: %v", err)
 		}
 		// A document that is there and would do is not loaded either.
 		other := filepath.Join(t.TempDir(), "schema.json")

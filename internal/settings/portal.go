@@ -93,6 +93,30 @@ func (s *Service) CreatePortalLink(ctx context.Context, tenant int64, l PortalLi
 	return l, hub.NewSecret(token), nil
 }
 
+// EndPortalSessions signs every customer of a tenant out of its portal; links that were made and not used yet open
+// nothing any more. It says how many of each there were.
+func (s *Service) EndPortalSessions(ctx context.Context, tenant int64, by By) (sessions, links int64, err error) {
+	t, err := s.Store.TenantByNo(ctx, tenant)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = s.Store.Write(ctx, func(tx *store.Tx) error {
+		var err error
+		if sessions, links, err = tx.EndPortalSessions(ctx, tenant); err != nil {
+			return err
+		}
+		r := store.Revision{Tenant: tenant, At: s.now(), Who: by.Name, Action: "portal sessions ended", Kind: kindTenant, Object: t.ID.Text(hub.TenantPrefix)}
+		return revise(ctx, tx, r, nil, &struct {
+			Sessions int64 `json:"sessions"`
+			Links    int64 `json:"links"`
+		}{sessions, links})
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("end portal sessions: %w", err)
+	}
+	return sessions, links, nil
+}
+
 // PortalListener is the name of the listener whose public address leads to the portal, "" for the hub's own.
 func (s *Service) PortalListener(ctx context.Context) (string, error) {
 	all, err := s.AllListeners(ctx)

@@ -112,7 +112,7 @@ func violations(p *hub.Problems, pointer string, err error) {
 			for _, name := range v.InstanceLocation {
 				at += "/" + hub.EscapePointer(name)
 			}
-			p.Add(at, "%s", v.ErrorKind.LocalizedString(english))
+			p.Add(at, "fits none of the alternatives: %s", strings.Join(leaves(v, english), ", or "))
 			return
 		}
 		for _, cause := range v.Causes {
@@ -121,4 +121,22 @@ func violations(p *hub.Problems, pointer string, err error) {
 	}
 	walk(v)
 	slices.SortStableFunc(*p, func(a, b hub.FieldError) int { return strings.Compare(a.Pointer, b.Pointer) })
+}
+
+// maxAlternatives is how many of the alternatives that all failed are named.
+const maxAlternatives = 5
+
+// leaves says of every broken rule below one what it wants.
+func leaves(v *jsonschema.ValidationError, english *message.Printer) (list []string) {
+	if len(v.Causes) == 0 {
+		return []string{v.ErrorKind.LocalizedString(english)}
+	}
+	for _, cause := range v.Causes {
+		for _, text := range leaves(cause, english) {
+			if len(list) < maxAlternatives && !slices.Contains(list, text) {
+				list = append(list, text)
+			}
+		}
+	}
+	return list
 }

@@ -114,6 +114,7 @@ func (s *Service) change(ctx context.Context, prev, next hub.Target, ifMatch str
 	case active && t.State == hub.Off:
 		t.State, t.StateBy, t.StateWhy, t.StateAt = hub.Active, by.Name, "switched on", now
 		t.DrainRate, t.DrainMark = hub.Rate{}, 0
+		bringForward(&t, now)
 	}
 	same, err := sameSettings(&t, &prev)
 	if err != nil {

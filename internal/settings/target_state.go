@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"time"
 
 	"hacek/internal/hub"
 )
@@ -40,8 +41,8 @@ func (s *Service) Resume(ctx context.Context, tenant int64, ref string, rate hub
 	return s.ResumeTarget(ctx, tenant, hub.KindEndpoint, ref, rate, by)
 }
 
-// ResumeTarget ends paused and disabled. What was held until now goes first, at the given rate; the zero rate is no
-// limit beyond the target's own.
+// ResumeTarget ends paused, disabled and backing off. What was held until now goes first, at the given rate; the zero
+// rate is no limit beyond the target's own. What waits for its next try is due at once, whatever was planned.
 func (s *Service) ResumeTarget(ctx context.Context, tenant int64, kind hub.Kind, ref string, rate hub.Rate, by By) (hub.Target, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,8 +53,11 @@ func (s *Service) ResumeTarget(ctx context.Context, tenant int64, kind hub.Kind,
 	switch {
 	case prev.State == hub.Off:
 		return hub.Target{}, isOff(kind, "resumed")
-	case prev.State == hub.Active && rate == prev.DrainRate:
-		return prev, nil
+	case prev.State == hub.Active && rate == prev.DrainRate && prev.Health == (hub.Health{}):
+		// It works already; there is something to resume only when a delivery waits for its next try.
+		if waits, err := s.Store.Retrying(ctx, prev.No); err != nil || !waits {
+			return prev, err
+		}
 	}
 	mark, err := s.Store.LastSeq(ctx)
 	if err != nil {
@@ -61,12 +65,19 @@ func (s *Service) ResumeTarget(ctx context.Context, tenant int64, kind hub.Kind,
 	}
 	t := prev
 	t.DrainRate, t.DrainMark = rate, mark
+	bringForward(&t, s.now())
 	if t.State != hub.Active {
 		t.State, t.StateBy, t.StateWhy, t.StateAt = hub.Active, by.Name, "resumed", s.now()
-		// A person says that it is mended: the old outage must not disable it again after the first failure.
-		t.Health = hub.Health{}
 	}
 	return s.commitState(ctx, "resumed", prev, t, by)
+}
+
+// bringForward makes every try that was planned until now due. A person says that the target is mended, so the old
+// outage must not disable it again after the first failure.
+func bringForward(t *hub.Target, now time.Time) {
+	t.Release.Resumes++
+	t.Release.ResumedAt = now
+	t.Health = hub.Health{}
 }
 
 func isOff(kind hub.Kind, what string) error {

@@ -53,6 +53,57 @@ func (s *Service) Test(ctx context.Context, tenant int64, ref string, in TryInpu
 	return attempt, nil
 }
 
+// TestUnsaved makes one real call with settings that are not saved, as Test does with those that are. ref is the
+// endpoint that they would be saved to, "" for a new one: whoever may not save them may not test them either, and
+// "***" stands for what is stored there, under the same rules.
+func (s *Service) TestUnsaved(ctx context.Context, tenant int64, ref string, unsaved hub.Endpoint, in TryInput, by By) (hub.Attempt, error) {
+	t, prev, err := s.draft(ctx, tenant, ref, &unsaved)
+	if err != nil {
+		return hub.Attempt{}, err
+	}
+	if err := s.checkPortal(ctx, &t, prev, by); err != nil {
+		return hub.Attempt{}, err
+	}
+	event, err := s.tryEvent(ctx, tenant, t.Endpoint.Subscription, in)
+	if err != nil {
+		return hub.Attempt{}, err
+	}
+	compiled, err := sender.Compile(t.Endpoint, tenant)
+	if err != nil {
+		return hub.Attempt{}, err
+	}
+	attempt := s.Sender.Send(ctx, compiled, tryCall(t, event, s.now()))
+	s.Log.Info("unsaved endpoint tested", "endpoint", ref, "by", by.Name, "result", attempt.Result, "took", attempt.Took)
+	return attempt, nil
+}
+
+// draft is an endpoint as it is stored at ref, or as it would be stored there, or anew, with unsaved settings. prev is
+// what is stored, nil for a new one.
+func (s *Service) draft(ctx context.Context, tenant int64, ref string, unsaved *hub.Endpoint) (t hub.Target, prev *hub.Target, err error) {
+	t = anEndpoint(tenant, hub.Endpoint{})
+	if ref != "" {
+		if t, err = s.Endpoint(ctx, tenant, ref); err != nil {
+			return t, nil, err
+		}
+		stored := t
+		prev = &stored
+	}
+	if unsaved == nil {
+		return t, prev, nil
+	}
+	e := *unsaved
+	var old *hub.Endpoint
+	if prev != nil {
+		old = &prev.Endpoint
+	}
+	if err := prepare(&e, old, tenant, s.now()); err != nil {
+		return t, prev, err
+	}
+	t.Endpoint = e
+	named(&t)
+	return t, prev, nil
+}
+
 func tryCall(t hub.Target, event *hub.Event, now time.Time) sender.Call {
 	d := hub.DeliveryID{Event: event.ID, Target: t.No}
 	return sender.Call{
@@ -64,24 +115,9 @@ func tryCall(t hub.Target, event *hub.Event, now time.Time) sender.Call {
 // Preview shows the call that an endpoint would make, or that the unsaved settings would; nothing is sent. With ref
 // and unsaved settings, "***" stands for what is stored at ref, under the same rules as when it is saved.
 func (s *Service) Preview(ctx context.Context, tenant int64, ref string, unsaved *hub.Endpoint, in TryInput) (PreviewResult, error) {
-	var t hub.Target
-	if ref != "" {
-		var err error
-		if t, err = s.Endpoint(ctx, tenant, ref); err != nil {
-			return PreviewResult{}, err
-		}
-	}
-	if unsaved != nil {
-		e := *unsaved
-		var prev *hub.Endpoint
-		if ref != "" {
-			prev = &t.Endpoint
-		}
-		if err := prepare(&e, prev, tenant, s.now()); err != nil {
-			return PreviewResult{}, err
-		}
-		t.Endpoint = e
-		named(&t)
+	t, _, err := s.draft(ctx, tenant, ref, unsaved)
+	if err != nil {
+		return PreviewResult{}, err
 	}
 	event, err := s.tryEvent(ctx, tenant, t.Endpoint.Subscription, in)
 	if err != nil {

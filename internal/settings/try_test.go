@@ -100,3 +100,39 @@ func TestC4_ATestIsReallySentAndJudged(t *testing.T) {
 		o.refused(err, hub.NotFound, "")
 	})
 }
+
+// Rule 3 holds for a test of what is not saved: a stored secret goes where it went before, and nowhere else.
+func TestRule3_AnUnsavedTestTakesNoSecretElsewhere(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		o := newOffice(t, s)
+		o.Sender.Policy = loopback()
+		server, calls := receiver(t, http.StatusNoContent)
+		other, stolen := receiver(t, http.StatusNoContent)
+		made := o.create(`{"auth":{"type":"bearer","token":"planted-token"},"request":{"url":"` + server.URL + `/in"}}`)
+		typed := func(url, token string) hub.Endpoint {
+			return o.endpoint(`{"auth":{"type":"bearer","token":"` + token + `"},"request":{"url":"` + url + `/typed"}}`)
+		}
+		try := func(ref string, e hub.Endpoint) (hub.Attempt, error) {
+			return o.TestUnsaved(o.ctx, o.tenant, ref, e, settings.TryInput{Data: json.RawMessage(`{"a":1}`)}, jana)
+		}
+		got, err := try(id(made), typed(server.URL, "***"))
+		o.ok(err)
+		if *calls != 1 || got.Result != hub.Succeeded || !got.Test || !strings.HasSuffix(got.Request.URL, "/typed") {
+			t.Errorf("calls %d, got %+v", *calls, got)
+		}
+		wantNo(t, asText(t, got), "planted-token")
+		_, err = try(id(made), typed(other.URL, "***"))
+		o.refused(err, hub.SecretRequired, "/auth/token")
+		_, err = try("", typed(server.URL, "***"))
+		o.refused(err, hub.SecretRequired, "/auth/token")
+		if *stolen != 0 || *calls != 1 {
+			t.Errorf("called %d and %d times", *stolen, *calls)
+		}
+		_, err = try(id(made), typed(other.URL, "typed-again"))
+		o.ok(err)
+		if now := o.read(made); *stolen != 1 || now.Endpoint.Request.URL != server.URL+"/in" || now.Health != (hub.Health{}) {
+			t.Errorf("called %d times; stored is %+v", *stolen, now.Endpoint.Request)
+		}
+	})
+}

@@ -3,7 +3,6 @@ package signature
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -93,9 +92,9 @@ func (r *rules) read(i int, values []string) (all []candidate, why error) {
 			why = fmt.Errorf("the %s has no part %s=", where, p.Pair)
 		}
 		for _, entry := range entries[:min(len(entries), maxCandidates)] {
-			c, err := r.decode(p, entry)
+			c, err := r.decode(p, where, entry)
 			if err != nil {
-				why = fmt.Errorf("the %s %w", where, err)
+				why = err
 				continue
 			}
 			all = append(all, c)
@@ -126,40 +125,44 @@ func (p *Place) entries(value string) []string {
 	return []string{value}
 }
 
-func (r *rules) decode(p *Place, entry string) (candidate, error) {
+// decode reads one signature; where says in words at which place it stands, so that an error is a sentence of its own.
+func (r *rules) decode(p *Place, where, entry string) (candidate, error) {
 	c := candidate{}
 	prefix := p.Prefix
 	if r.Kind == kindStandard {
 		version, _, found := strings.Cut(entry, ",")
 		if !found || version != "v1" && version != "v1a" {
-			return c, errors.New("holds no signature that begins with v1, or v1a,")
+			return c, fmt.Errorf("the %s holds no signature that begins with v1, or v1a,", where)
 		}
 		prefix = version + ","
 		c.prefix = prefix
 	}
 	text, found := strings.CutPrefix(entry, prefix)
 	if !found {
-		return c, fmt.Errorf("does not begin with %s", prefix)
+		return c, fmt.Errorf("the %s does not begin with %s", where, prefix)
 	}
-	var err error
-	c.bytes, err = decodeText(p.Encoding, text)
-	return c, err
+	var ok bool
+	if c.bytes, ok = decodeText(p.Encoding, text); !ok {
+		encoding := p.Encoding
+		if encoding != "base64" && encoding != "base64url" {
+			encoding = "hexadecimal digits"
+		}
+		return c, fmt.Errorf("the %s is not a signature in %s", where, encoding)
+	}
+	return c, nil
 }
 
-func decodeText(encoding, text string) (raw []byte, err error) {
+func decodeText(encoding, text string) (raw []byte, ok bool) {
+	var err error
 	switch encoding {
 	case "plain":
-		return []byte(text), nil
+		return []byte(text), true
 	case "base64":
 		raw, err = base64.StdEncoding.Strict().DecodeString(text)
 	case "base64url":
 		raw, err = base64.RawURLEncoding.Strict().DecodeString(strings.TrimRight(text, "="))
 	default:
-		encoding = "hexadecimal digits"
 		raw, err = hex.DecodeString(text)
 	}
-	if err != nil || strings.ContainsAny(text, "\r\n") || len(raw) == 0 {
-		return nil, fmt.Errorf("is not a signature in %s", encoding)
-	}
-	return raw, nil
+	return raw, err == nil && !strings.ContainsAny(text, "\r\n") && len(raw) > 0
 }

@@ -209,18 +209,18 @@ func walk(value any, segments []string) (any, error) {
 }
 
 // scalar is a value as the text that providers sign; null counts as absent.
-func scalar(value any) (text string, there bool, err error) {
+func scalar(value any) (text string, there, plain bool) {
 	switch v := value.(type) {
 	case nil:
-		return "", false, nil
+		return "", false, true
 	case string:
-		return v, true, nil
+		return v, true, true
 	case json.Number:
-		return v.String(), true, nil
+		return v.String(), true, true
 	case bool:
-		return strconv.FormatBool(v), true, nil
+		return strconv.FormatBool(v), true, true
 	}
-	return "", true, errors.New("is not a plain value")
+	return "", true, false
 }
 
 func quoted(text string) string {

@@ -113,9 +113,9 @@ func (v *view) find(one *spot) (string, bool, error) {
 	if form, is := found.(url.Values); is {
 		return single(one, form[strings.Join(one.segments, ".")])
 	}
-	text, there, err := scalar(found)
-	if err != nil {
-		return "", false, fmt.Errorf("the %s %w", one.words(), err)
+	text, there, plain := scalar(found)
+	if !plain {
+		return "", false, fmt.Errorf("the %s is not a plain value", one.words())
 	}
 	return text, there, nil
 }

@@ -113,7 +113,7 @@ func (h *sqliteHot) between() error {
 func (s *Store) background() func() {
 	h, ok := s.hot.(*sqliteHot)
 	if !ok {
-		return func() {}
+		return s.counting()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	names := h.buckets.unknown()

@@ -254,6 +254,7 @@ func (s *Store) commitAll(ctx context.Context, b *batch, lost *[]*batch) []*Outc
 	case fatal:
 		s.die(err)
 	case unknown:
+		s.owed.doubt(s.now())
 		if len(b.accepts) > 0 {
 			*lost = append(*lost, &batch{accepts: b.accepts})
 		}
@@ -299,10 +300,8 @@ func (s *Store) readAgain(ctx context.Context, lost []*batch) []*batch {
 		if err != nil {
 			return lost[i:]
 		}
+		s.owed.doubt(s.now())
 		fresh := freshOf(stored)
-		for i := range fresh {
-			s.owed.move(moved{fresh[i].Delivery.Target: 1})
-		}
 		if len(fresh) > 0 && s.opt.Committed != nil {
 			s.opt.Committed(fresh)
 		}

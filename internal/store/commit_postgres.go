@@ -230,8 +230,9 @@ const (
 			$9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[])`
 	pgDelay = `
 		UPDATE delivery d
-		SET due_at = x.due_at, tries = x.tries
-		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS x(target_no, seq, due_at, tries)
+		SET due_at = x.due_at, tries = x.tries, plan = x.plan, asked_until = x.asked_until
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+			AS x(target_no, seq, due_at, tries, plan, asked_until)
 		WHERE d.target_no = x.target_no AND d.seq = x.seq`
 	pgAddAttempts = `
 		INSERT INTO attempt (seq, n, at, result, evidence)
@@ -241,21 +242,21 @@ const (
 		ON CONFLICT (seq, n) DO UPDATE SET at = excluded.at, result = excluded.result, evidence = excluded.evidence`
 	pgHealth = `
 		UPDATE target
-		SET failures = $1, hard = $2, probes = $3, failing_since = $4, backoff_until = $5
-		WHERE no = $6`
+		SET failures = $1, hard = $2, probes = $3, failing_since = $4, backoff_until = $5, tripped = $6, recoveries = $7, recovered_at = $8
+		WHERE no = $9`
 )
 
 func (c *pgCommit) queueOutcomes(batch *pgx.Batch) {
 	var done doneRows
-	var target, seq, due, tries []int64
+	var target, seq, due, tries, plan, asked []int64
 	var attemptSeq, n, at []int64
 	var result []string
 	var evidence [][]byte
-	healths := map[int64]*hub.Health{}
+	healths := map[int64]*Outcome{}
 	for _, o := range c.b.outcomes {
 		d := &o.Delivery
 		if o.Health != nil {
-			healths[d.Target] = o.Health
+			healths[d.Target] = o
 		}
 		switch {
 		case o.Stateful && o.Next.State != hub.Pending:
@@ -267,8 +268,10 @@ func (c *pgCommit) queueOutcomes(batch *pgx.Batch) {
 		case o.Next.State == hub.Pending:
 			target, seq = append(target, d.Target), append(seq, d.Seq)
 			due, tries = append(due, millis(o.Next.DueAt)), append(tries, int64(o.Next.Tries))
+			plan, asked = append(plan, int64(o.Next.Plan)), append(asked, millis(o.Next.AskedUntil))
 		case c.open[d.Seq]:
 			delete(c.open, d.Seq) // a second outcome of the same delivery finds it done
+			c.b.moved.add(d.Target, -1)
 			done.add(o)
 			c.h.blocks.note(blockKey{d.Target, o.Next.State, d.Seq >> postgresBlockBits})
 			if firstTry(o) {
@@ -282,13 +285,15 @@ func (c *pgCommit) queueOutcomes(batch *pgx.Batch) {
 	}
 	done.queue(batch)
 	if len(seq) > 0 {
-		batch.Queue(pgDelay, target, seq, due, tries)
+		batch.Queue(pgDelay, target, seq, due, tries, plan, asked)
 	}
 	if len(n) > 0 {
 		batch.Queue(pgAddAttempts, attemptSeq, n, at, result, evidence)
 	}
-	for no, x := range healths {
-		batch.Queue(pgHealth, x.Failures, x.Hard, x.Probes, nullMillis(x.FailingSince), nullMillis(x.BackoffUntil), no)
+	for no, o := range healths {
+		x := o.Health
+		batch.Queue(pgHealth, x.Failures, x.Hard, x.Probes, nullMillis(x.FailingSince), nullMillis(x.BackoffUntil),
+			oneIf(x.Tripped), o.Release.Recoveries, nullMillis(o.Release.RecoveredAt), no)
 	}
 }
 
@@ -356,6 +361,7 @@ func (c *pgCommit) queueAccepts(batch *pgx.Batch) {
 				continue
 			}
 			owed.add(&d)
+			c.b.moved.add(d.Target, 1)
 			a.owed = append(a.owed, d)
 			c.b.fresh = append(c.b.fresh, Fresh{Delivery: d, Event: e})
 		}

@@ -45,15 +45,15 @@ func (h *sqliteHot) prepareAll() error {
 		{&h.addDone, `
 			INSERT INTO delivery_done (seq, target_no, event_id, gen, state, reason, at, tries, status, took, settings_version, evidence)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`},
-		{&h.delay, `UPDATE delivery SET due_at = $1, tries = $2 WHERE target_no = $3 AND seq = $4`},
+		{&h.delay, `UPDATE delivery SET due_at = $1, tries = $2, plan = $3, asked_until = $4 WHERE target_no = $5 AND seq = $6`},
 		{&h.addAttempt, `
 			INSERT INTO attempt (seq, n, at, result, evidence)
 			VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (seq, n) DO UPDATE SET at = excluded.at, result = excluded.result, evidence = excluded.evidence`},
 		{&h.health, `
 			UPDATE target
-			SET failures = $1, hard = $2, probes = $3, failing_since = $4, backoff_until = $5
-			WHERE no = $6`},
+			SET failures = $1, hard = $2, probes = $3, failing_since = $4, backoff_until = $5, tripped = $6, recoveries = $7, recovered_at = $8
+			WHERE no = $9`},
 		{&h.addEvent, `
 			INSERT INTO event (no, id, tenant_no, seq, owed, type, source, caller_id, key, time, received_at, routing_rev,
 				parent_id, hops, extra, codec, content_type, payload)
@@ -152,26 +152,29 @@ func (h *sqliteHot) reserve() error {
 }
 
 func (h *sqliteHot) outcomes(b *batch, outcomes []*Outcome) error {
-	var healths map[int64]*hub.Health
+	var healths map[int64]*Outcome
 	for _, o := range outcomes {
 		if err := h.outcome(b, o); err != nil {
 			return err
 		}
 		if o.Health != nil {
 			if healths == nil {
-				healths = map[int64]*hub.Health{}
+				healths = map[int64]*Outcome{}
 			}
-			healths[o.Delivery.Target] = o.Health
+			healths[o.Delivery.Target] = o
 		}
 	}
-	for target, x := range healths {
-		st := h.health
+	for target, o := range healths {
+		st, x := h.health, o.Health
 		st.int(1, int64(x.Failures))
 		st.int(2, int64(x.Hard))
 		st.int(3, int64(x.Probes))
 		bindTime(st, 4, millis(x.FailingSince))
 		bindTime(st, 5, millis(x.BackoffUntil))
-		st.int(6, target)
+		st.int(6, oneIf(x.Tripped))
+		st.int(7, o.Release.Recoveries)
+		bindTime(st, 8, millis(o.Release.RecoveredAt))
+		st.int(9, target)
 		if err := st.run(); err != nil {
 			return fmt.Errorf("health of target %d: %w", target, err)
 		}
@@ -198,8 +201,10 @@ func (h *sqliteHot) outcome(b *batch, o *Outcome) error {
 		st := h.delay
 		st.int(1, millis(o.Next.DueAt))
 		st.int(2, int64(o.Next.Tries))
-		st.int(3, d.Target)
-		st.int(4, d.Seq)
+		st.int(3, int64(o.Next.Plan))
+		st.int(4, millis(o.Next.AskedUntil))
+		st.int(5, d.Target)
+		st.int(6, d.Seq)
 		if err := st.run(); err != nil {
 			return fmt.Errorf("delay %s: %w", d.ID().Text(), err)
 		}

@@ -11,14 +11,14 @@ import (
 )
 
 const openColumns = `
-	SELECT target_no, seq, event_id, gen, due_at, tries, key
+	SELECT target_no, seq, event_id, gen, due_at, tries, key, coalesce(plan, 0), coalesce(asked_until, 0)
 	FROM delivery`
 
 func scanOpen(row rower) (hub.Delivery, error) {
 	var d hub.Delivery
-	var due int64
-	err := row.Scan(&d.Target, &d.Seq, &d.Event, &d.Gen, &due, &d.Tries, &d.Key)
-	d.DueAt = fromMillis(due)
+	var due, asked int64
+	err := row.Scan(&d.Target, &d.Seq, &d.Event, &d.Gen, &due, &d.Tries, &d.Key, &d.Plan, &asked)
+	d.DueAt, d.AskedUntil = fromMillis(due), fromMillis(asked)
 	return d, err
 }
 
@@ -28,24 +28,45 @@ func (s *Store) open(ctx context.Context, what, where string, args ...any) ([]hu
 	return often(ctx, s, what, scanOpen, openColumns+where, args...)
 }
 
-// Fresh lists what a target is owed and nobody has tried yet, in order of acceptance.
-func (s *Store) Fresh(ctx context.Context, target, after int64, limit int) ([]hub.Delivery, error) {
-	return s.open(ctx, "fresh deliveries", ` WHERE target_no = $1 AND seq > $2 AND tries = 0 ORDER BY seq LIMIT $3`, target, after, limit)
+// Fresh lists, in order of acceptance, what a target is owed and needs no due time to go: what nobody has tried yet,
+// and what was brought forward since it was planned.
+func (s *Store) Fresh(ctx context.Context, target int64, r hub.Release, after int64, limit int) ([]hub.Delivery, error) {
+	return s.open(ctx, "fresh deliveries", ` WHERE target_no = $1 AND seq > $2 AND (tries = 0 OR plan < $3) ORDER BY seq LIMIT $4`,
+		target, after, int64(r.Now()), limit)
 }
 
-// DueRetries lists what is due again, the longest due first.
-func (s *Store) DueRetries(ctx context.Context, target int64, now time.Time, limit int) ([]hub.Delivery, error) {
-	return s.open(ctx, "due retries", ` WHERE target_no = $1 AND due_at <= $2 AND tries > 0 ORDER BY due_at, seq LIMIT $3`,
-		target, millis(now), limit)
+// DueRetries lists what is due again, the longest due first, without what was brought forward.
+func (s *Store) DueRetries(ctx context.Context, target int64, r hub.Release, now time.Time, limit int) ([]hub.Delivery, error) {
+	return s.planned(ctx, target, r, ` AND due_at <= $5`, now, limit)
 }
 
-// NextDue is when the next retry after now falls due; false when none waits.
-func (s *Store) NextDue(ctx context.Context, target int64, now time.Time) (time.Time, bool, error) {
-	next, err := s.open(ctx, "the next retry", ` WHERE target_no = $1 AND due_at > $2 AND tries > 0 ORDER BY due_at, seq LIMIT 1`, target, millis(now))
+// NextDue is when the next retry after now falls due, as DueRetries sees it; false when none waits.
+func (s *Store) NextDue(ctx context.Context, target int64, r hub.Release, now time.Time) (time.Time, bool, error) {
+	next, err := s.planned(ctx, target, r, ` AND due_at > $5`, now, 1)
 	if err != nil || len(next) == 0 {
 		return time.Time{}, false, err
 	}
 	return next[0].DueAt, true, nil
+}
+
+// planned lists retries whose plan still stands, in order of their due times: as many steps down the index as there
+// are plans, however much was brought forward or waits for later.
+func (s *Store) planned(ctx context.Context, target int64, r hub.Release, due string, at time.Time, limit int) ([]hub.Delivery, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	branch := func(plan string) string {
+		return `SELECT * FROM (` + openColumns + ` WHERE target_no = $1 AND plan = ` + plan + ` AND tries > 0` + due + ` ORDER BY due_at, seq LIMIT $6) AS part`
+	}
+	text := branch(`$2`) + ` UNION ALL ` + branch(`$3`) + ` UNION ALL ` + branch(`$4`) + ` ORDER BY due_at, seq LIMIT $6`
+	plans := r.Plans()
+	return often(ctx, s, "retries", scanOpen, text, target, int64(plans[0]), int64(plans[1]), int64(plans[2]), millis(at), limit)
+}
+
+// Retrying tells whether a target is owed anything that was tried before.
+func (s *Store) Retrying(ctx context.Context, target int64) (bool, error) {
+	const some = ` WHERE target_no = $1 AND tries > 0 LIMIT 1`
+	found, err := s.open(ctx, "retries", some, target)
+	return len(found) > 0, err
 }
 
 // Lane lists what one lane of a target is owed, in order of acceptance, tried or not.
@@ -117,9 +138,24 @@ func scanDone(row rower) (DeliveryRow, error) {
 	return d, err
 }
 
+// pendingColumns is openColumns with what decides when the next try may go.
+const pendingColumns = `
+	SELECT target_no, seq, event_id, gen, due_at, tries, key, coalesce(plan, 0), coalesce(asked_until, 0),
+		resumes, resumed_at, recoveries, recovered_at
+	FROM delivery
+	JOIN target ON no = target_no`
+
+// scanPending reads an open delivery as people see it: due when it may go, not when it was planned for.
 func scanPending(row rower) (DeliveryRow, error) {
-	d, err := scanOpen(row)
-	return DeliveryRow{Delivery: d, State: hub.Pending}, err
+	d := DeliveryRow{State: hub.Pending}
+	var r hub.Release
+	var due, asked int64
+	var resumed, recovered sql.NullInt64
+	err := row.Scan(&d.Target, &d.Seq, &d.Event, &d.Gen, &due, &d.Tries, &d.Key, &d.Plan, &asked, &r.Resumes, &resumed, &r.Recoveries, &recovered)
+	d.DueAt, d.AskedUntil = fromMillis(due), fromMillis(asked)
+	r.ResumedAt, r.RecoveredAt = fromMillis(resumed.Int64), fromMillis(recovered.Int64)
+	d.DueAt = r.Due(d.Delivery)
+	return d, err
 }
 
 func (r *DeliveryRow) headline(e *eventRow) {
@@ -173,7 +209,7 @@ func (s *Store) deliveryOf(ctx context.Context, db querier, e *eventRow, id hub.
 		return DeliveryRow{}, err
 	}
 	const same = ` WHERE target_no = $1 AND seq BETWEEN $2 AND $3 AND event_id = $4 AND gen = $5`
-	d, err := scanPending(db.QueryRowContext(ctx, openColumns+same, id.Target, low, high, id.Event[:], id.Gen))
+	d, err := scanPending(db.QueryRowContext(ctx, pendingColumns+same, id.Target, low, high, id.Event[:], id.Gen))
 	if errors.Is(err, sql.ErrNoRows) {
 		return scanDone(db.QueryRowContext(ctx, doneColumns+same, id.Target, low, high, id.Event[:], id.Gen))
 	}
@@ -279,7 +315,7 @@ func (s *Store) allOf(ctx context.Context, e *eventRow) ([]DeliveryRow, error) {
 	var a args
 	own := ` WHERE target_no IN (` + list(&a, targets) + `) AND seq BETWEEN ` + a.add(e.seq) + ` AND ` + a.add(e.seq+e.owed-1) +
 		` AND event_id = ` + a.add(e.ID[:]) + ` ORDER BY seq`
-	out, err := collect(ctx, s.db, "deliveries", scanPending, openColumns+own, a...)
+	out, err := collect(ctx, s.db, "deliveries", scanPending, pendingColumns+own, a...)
 	if err != nil {
 		return nil, err
 	}

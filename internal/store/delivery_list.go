@@ -113,7 +113,7 @@ func (s *Store) openBetween(ctx context.Context, f DeliveryFilter, p Page, low, 
 	if err != nil {
 		return nil, err
 	}
-	text := openColumns + ` WHERE target_no = $1 AND seq BETWEEN $2 AND $3` + p.direction() + ` LIMIT $4`
+	text := pendingColumns + ` WHERE target_no = $1 AND seq BETWEEN $2 AND $3` + p.direction() + ` LIMIT $4`
 	return merge(p, heads, low, high, func(target, low, high int64, n int) ([]DeliveryRow, error) {
 		return often(ctx, s, "deliveries", scanPending, text, target, low, high, n)
 	})
@@ -334,53 +334,4 @@ func (s *Store) LastSuccess(ctx context.Context, target int64) (time.Time, error
 		return time.Time{}, fmt.Errorf("read the last success: %w", err)
 	}
 	return fromMillis(at.Int64), nil
-}
-
-// TargetStats sums up what was finished for a target.
-type TargetStats struct {
-	Counts   map[hub.DeliveryState]int64
-	Retried  int64         // finished after more than one try
-	MeanTook time.Duration // of the last attempts
-	LastAt   time.Time
-}
-
-// Stats sums up a target's deliveries that were accepted since a moment.
-func (s *Store) Stats(ctx context.Context, target int64, since time.Time) (TargetStats, error) {
-	ctx, cancel := s.read(ctx)
-	defer cancel()
-	out := TargetStats{Counts: map[hub.DeliveryState]int64{}}
-	low, _, err := s.deliveryBounds(ctx, since, time.Time{})
-	if err != nil {
-		return out, err
-	}
-	bits := s.blockBits()
-	const sums = `
-		SELECT d.state, count(*), sum(CASE WHEN d.tries > 1 THEN 1 ELSE 0 END), sum(d.took), max(d.at)
-		FROM (SELECT DISTINCT block FROM done_block WHERE target_no = $1 AND block >= $2) AS b
-		JOIN delivery_done d ON d.seq BETWEEN b.block * $3 AND b.block * $3 + $3 - 1
-		WHERE d.target_no = $1 AND d.seq >= $4
-		GROUP BY d.state`
-	rows, err := s.db.QueryContext(ctx, sums, target, low>>bits, int64(1)<<bits, low)
-	if err != nil {
-		return out, fmt.Errorf("sum up target %d: %w", target, err)
-	}
-	defer func() { _ = rows.Close() }()
-	var took, total int64
-	for rows.Next() {
-		var state hub.DeliveryState
-		var n, retried, sum, last int64
-		if err := rows.Scan(&state, &n, &retried, &sum, &last); err != nil {
-			return out, fmt.Errorf("sum up target %d: %w", target, err)
-		}
-		out.Counts[state] = n
-		out.Retried += retried
-		took, total = took+sum, total+n
-		if at := fromMillis(last); at.After(out.LastAt) {
-			out.LastAt = at
-		}
-	}
-	if total > 0 {
-		out.MeanTook = time.Duration(took / total)
-	}
-	return out, rows.Err()
 }

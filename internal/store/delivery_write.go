@@ -22,7 +22,7 @@ func (tx *Tx) RetryNow(ctx context.Context, tenant int64, id hub.DeliveryID, now
 	}
 	const update = `
 		UPDATE delivery
-		SET due_at = $1
+		SET due_at = $1, asked_until = 0
 		WHERE target_no = $2 AND seq = $3`
 	return tx.one(ctx, noDelivery(id).Error(), update, millis(now), d.Target, d.Seq)
 }
@@ -119,7 +119,7 @@ func (s *Store) PullIn(ctx context.Context, target int64, latest time.Time) erro
 	}
 	const pull = `
 		UPDATE delivery
-		SET due_at = $2
+		SET due_at = $2, asked_until = CASE WHEN asked_until > $2 THEN $2 ELSE asked_until END
 		WHERE target_no = $1 AND tries > 0 AND due_at > $2`
 	return s.Write(ctx, func(tx *Tx) error {
 		_, err := tx.ExecContext(ctx, pull, target, millis(latest))

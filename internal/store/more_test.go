@@ -158,7 +158,7 @@ func TestReplaysCancellationsAndFailures(t *testing.T) {
 		}
 		w.settle(w.tried(w.owed(b)[0], hub.Refused, 500, hub.Next{State: hub.Pending, Tries: 1, DueAt: noon.Add(time.Hour)}))
 		w.write(func(tx *store.Tx) error { return tx.RetryNow(w.ctx, 1, id, noon) })
-		due, err := w.DueRetries(w.ctx, b.No, noon, 10)
+		due, err := w.DueRetries(w.ctx, b.No, hub.Release{}, noon, 10)
 		w.must(err)
 		if len(due) != 1 {
 			t.Fatalf("due after retry now: %+v", due)

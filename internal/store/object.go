@@ -117,9 +117,10 @@ func (o *ObjectRow) taken(err error) error {
 	case !isConflict(err):
 		return err
 	case o.Place != "":
-		return hub.Errorf(hub.Conflict, "another %s has the name %q or the address %q", o.Kind, o.Name, o.Place)
+		return hub.Errorf(hub.Conflict, "another %s has the name %q or the address %q", o.Kind, o.Name, o.Place).
+			WithHint("Choose another name or another address.")
 	}
-	return hub.Errorf(hub.Conflict, "another %s has the name %q", o.Kind, o.Name)
+	return hub.Errorf(hub.Conflict, "another %s has the name %q", o.Kind, o.Name).WithHint("Choose another name.")
 }
 
 // UpdateObject stores changed settings when nobody has changed them since version prev.

@@ -138,6 +138,28 @@ func (tx *Tx) DeletePortalSession(ctx context.Context, digest [32]byte) error {
 	return nil
 }
 
+// EndPortalSessions ends every session of a tenant's portal and takes back the links that were not used yet. It says how
+// many of each there were.
+func (tx *Tx) EndPortalSessions(ctx context.Context, tenant int64) (sessions, links int64, err error) {
+	gone := func(statement string) (n int64) {
+		if err != nil {
+			return 0
+		}
+		var result sql.Result
+		if result, err = tx.ExecContext(ctx, statement, tenant); err == nil {
+			n, err = result.RowsAffected()
+		}
+		return n
+	}
+	// Links first: one that is being used at this moment is a session when these are deleted.
+	links = gone(`DELETE FROM portal_link WHERE tenant_no = $1`)
+	sessions = gone(`DELETE FROM portal_session WHERE tenant_no = $1`)
+	if err != nil {
+		return 0, 0, fmt.Errorf("end portal sessions: %w", err)
+	}
+	return sessions, links, nil
+}
+
 // DeleteOldPortalSessions ends those that were not used since one moment, or began before another.
 func (tx *Tx) DeleteOldPortalSessions(ctx context.Context, idle, began time.Time) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM portal_session WHERE seen_at <= $1 OR created_at <= $2`, millis(idle), millis(began)); err != nil {

@@ -55,6 +55,11 @@ func (s *Store) referred(ctx context.Context, tenant int64, value string, whole 
 	if err != nil {
 		return nil, err
 	}
+	return s.referredIn(ctx, buckets, tenant, value, end, look, limit)
+}
+
+// referredIn lists those that some buckets, newest first, lead to.
+func (s *Store) referredIn(ctx context.Context, buckets []int64, tenant int64, value, end string, look, limit int) ([]hub.ID, error) {
 	var ids []hub.ID
 	for _, bucket := range buckets {
 		some, err := often(ctx, s, "references", scanID, referringEvents, bucket, tenant, value, end, look)
@@ -68,6 +73,47 @@ func (s *Store) referred(ctx context.Context, tenant int64, value string, whole 
 	slices.SortFunc(ids, func(a, b hub.ID) int { return bytes.Compare(b[:], a[:]) })
 	ids = slices.Compact(ids)
 	return ids[:min(limit, len(ids))], nil
+}
+
+// mostNear bounds how many buckets are looked into one by one.
+const mostNear = 64
+
+// Near lists the newest events of a value that begins as the given one does when letters are taken off its end: as few
+// as lead to any, and at most so many. It tells which beginning that was.
+func (s *Store) Near(ctx context.Context, tenant int64, value string, most, limit int) ([]*hub.Event, string, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	letters := []rune(value)
+	most = min(most, len(letters)/2)
+	if most <= 0 {
+		return nil, "", nil
+	}
+	// Whatever holds a longer beginning holds the shortest, and mostly nothing does.
+	shortest := string(letters[:len(letters)-most])
+	buckets, err := often(ctx, s, "references", scanInt, referringBuckets, tenant, shortest, behind(shortest))
+	if err != nil || len(buckets) == 0 {
+		return nil, "", err
+	}
+	for off := 1; off <= most; off++ {
+		beginning := string(letters[:len(letters)-off])
+		in := buckets
+		if len(buckets) > mostNear && off < most {
+			in, err = often(ctx, s, "references", scanInt, referringBuckets, tenant, beginning, behind(beginning))
+			if err != nil {
+				return nil, "", err
+			}
+		}
+		ids, err := s.referredIn(ctx, in, tenant, beginning, behind(beginning), beginsLook, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		if len(ids) > 0 {
+			rows, err := s.eventsByID(ctx, tenant, ids)
+			slices.SortFunc(rows, func(a, b *eventRow) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+			return plainEvents(rows), beginning, err
+		}
+	}
+	return nil, "", nil
 }
 
 // behind is the first text after all those that begin with prefix, in the order of bytes.

@@ -93,6 +93,7 @@ type Outcome struct {
 	Next     hub.Next
 	At       time.Time
 	Health   *hub.Health // the target's, when it changed
+	Release  hub.Release // the target's; its recoveries are written with its health
 	// Stateful deliveries keep what their steps have produced, until they are done.
 	Stateful bool
 	Progress []byte // nil leaves what is kept as it is
@@ -207,6 +208,13 @@ func fromMillis(ms int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
+}
+
+func oneIf(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func nullMillis(t time.Time) sql.NullInt64 {

@@ -136,16 +136,16 @@ func TestAnEventIsOwedTriedAndDelivered(t *testing.T) {
 		// First a failure, then a success.
 		later := noon.Add(time.Minute)
 		w.settle(w.tried(d[0], hub.Refused, 500, hub.Next{State: hub.Pending, Tries: 1, DueAt: later}))
-		if fresh, err := w.Fresh(w.ctx, a.No, 0, 10); err != nil || len(fresh) != 0 {
+		if fresh, err := w.Fresh(w.ctx, a.No, hub.Release{}, 0, 10); err != nil || len(fresh) != 0 {
 			t.Errorf("fresh after a try: %v, %v", fresh, err)
 		}
-		if due, err := w.DueRetries(w.ctx, a.No, noon, 10); err != nil || len(due) != 0 {
+		if due, err := w.DueRetries(w.ctx, a.No, hub.Release{}, noon, 10); err != nil || len(due) != 0 {
 			t.Errorf("due too early: %v, %v", due, err)
 		}
-		if at, ok, err := w.NextDue(w.ctx, a.No, noon); err != nil || !ok || !at.Equal(later) {
+		if at, ok, err := w.NextDue(w.ctx, a.No, hub.Release{}, noon); err != nil || !ok || !at.Equal(later) {
 			t.Errorf("next due: %v %v %v, want %v", at, ok, err, later)
 		}
-		due, err := w.DueRetries(w.ctx, a.No, later, 10)
+		due, err := w.DueRetries(w.ctx, a.No, hub.Release{}, later, 10)
 		w.must(err)
 		if len(due) != 1 || due[0].Tries != 1 {
 			t.Fatalf("due: %+v", due)

@@ -96,13 +96,16 @@ func (s *Store) LastResults(ctx context.Context, tenant int64) ([]LastResult, er
 	ctx, cancel := s.read(ctx)
 	defer cancel()
 	const results = `
-		SELECT r.target_no, r.at, r.outcome, r.result, r.status, r.took, r.tries, coalesce(r.due_at, 0), r.reason
+		SELECT r.target_no, r.at, r.outcome, r.result, r.status, r.took, r.tries, coalesce(r.due_at, 0), r.reason, coalesce(t.resumed_at, 0)
 		FROM target t
 		JOIN last_result r ON r.target_no = t.no
 		WHERE t.tenant_no = $1 AND t.deleted_rev IS NULL`
 	return collect(ctx, s.db, "last results", func(row rower) (r LastResult, err error) {
-		var at, took, due int64
-		err = row.Scan(&r.Target, &at, &r.Outcome, &r.Result, &r.Status, &took, &r.Tries, &due, &r.Reason)
+		var at, took, due, resumed int64
+		err = row.Scan(&r.Target, &at, &r.Outcome, &r.Result, &r.Status, &took, &r.Tries, &due, &r.Reason, &resumed)
+		if at <= resumed && resumed < due {
+			due = resumed // a person brought it forward since
+		}
 		r.At, r.Took, r.DueAt = fromMillis(at), time.Duration(took), fromMillis(due)
 		return r, err
 	}, results, tenant)
@@ -127,7 +130,7 @@ func (s *Store) WaitingOf(ctx context.Context, tenant int64) (map[int64]int64, e
 	return out, nil
 }
 
-// countWaiting counts the rows: on PostgreSQL, where other nodes write too, and while SQLite's first count runs.
+// countWaiting counts the rows, while the count that every commit keeps up is under way.
 func (s *Store) countWaiting(ctx context.Context, tenant int64) (map[int64]int64, error) {
 	ctx, cancel := s.read(ctx)
 	defer cancel()

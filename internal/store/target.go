@@ -15,7 +15,8 @@ import (
 
 const targetColumns = `
 	SELECT no, id, tenant_no, kind, name, uid, config, secrets, version, state, state_by, state_why, state_at,
-		drain_rate, drain_mark, failures, hard, probes, failing_since, backoff_until, created_at, updated_at, created_rev, deleted_rev
+		drain_rate, drain_mark, failures, hard, probes, tripped, failing_since, backoff_until, resumes, resumed_at, recoveries, recovered_at,
+		created_at, updated_at, created_rev, deleted_rev
 	FROM target`
 
 // targetRow is a target with what only the store needs of it.
@@ -30,17 +31,18 @@ func (s *Store) scanTarget(row rower) (targetRow, error) {
 	var uid sql.NullString
 	var config, rate string
 	var secrets []byte
-	var stateAt, created, updated int64
-	var failing, backoff sql.NullInt64
+	var stateAt, created, updated, tripped int64
+	var failing, backoff, resumed, recovered sql.NullInt64
 	err := row.Scan(&t.No, &t.ID, &t.Tenant, &t.Kind, &t.Name, &uid, &config, &secrets, &t.Version, &t.State, &t.StateBy,
-		&t.StateWhy, &stateAt, &rate, &t.DrainMark, &t.Health.Failures, &t.Health.Hard, &t.Health.Probes, &failing, &backoff,
-		&created, &updated, &t.createdRev, &t.deletedRev)
+		&t.StateWhy, &stateAt, &rate, &t.DrainMark, &t.Health.Failures, &t.Health.Hard, &t.Health.Probes, &tripped, &failing, &backoff,
+		&t.Release.Resumes, &resumed, &t.Release.Recoveries, &recovered, &created, &updated, &t.createdRev, &t.deletedRev)
 	if err != nil {
 		return t, err
 	}
 	t.UID, t.Deleted = uid.String, t.deletedRev.Valid
 	t.StateAt, t.CreatedAt, t.UpdatedAt = fromMillis(stateAt), fromMillis(created), fromMillis(updated)
-	t.Health.FailingSince, t.Health.BackoffUntil = fromMillis(failing.Int64), fromMillis(backoff.Int64)
+	t.Health.Tripped, t.Health.FailingSince, t.Health.BackoffUntil = tripped != 0, fromMillis(failing.Int64), fromMillis(backoff.Int64)
+	t.Release.ResumedAt, t.Release.RecoveredAt = fromMillis(resumed.Int64), fromMillis(recovered.Int64)
 	if rate != "" {
 		if t.DrainRate, err = hub.ParseRate(rate); err != nil {
 			return t, err
@@ -215,16 +217,17 @@ func (tx *Tx) UpdateTarget(ctx context.Context, t *hub.Target, prev int64) error
 func (tx *Tx) SetTargetState(ctx context.Context, t hub.Target) error {
 	const update = `
 		UPDATE target
-		SET state = $1, state_by = $2, state_why = $3, state_at = $4, drain_rate = $5, drain_mark = $6
-		WHERE no = $7 AND tenant_no = $8 AND deleted_rev IS NULL`
+		SET state = $1, state_by = $2, state_why = $3, state_at = $4, drain_rate = $5, drain_mark = $6, resumes = $7, resumed_at = $8
+		WHERE no = $9 AND tenant_no = $10 AND deleted_rev IS NULL`
 	missing := "no target " + t.ID.Text(t.Prefix())
-	err := tx.one(ctx, missing, update, string(t.State), t.StateBy, t.StateWhy, millis(t.StateAt), t.DrainRate.String(), t.DrainMark, t.No, t.Tenant)
+	err := tx.one(ctx, missing, update, string(t.State), t.StateBy, t.StateWhy, millis(t.StateAt), t.DrainRate.String(), t.DrainMark,
+		t.Release.Resumes, nullMillis(t.Release.ResumedAt), t.No, t.Tenant)
 	if err != nil || t.Health != (hub.Health{}) {
 		return err
 	}
 	const heal = `
 		UPDATE target
-		SET failures = 0, hard = 0, probes = 0, failing_since = NULL, backoff_until = NULL
+		SET failures = 0, hard = 0, probes = 0, tripped = 0, failing_since = NULL, backoff_until = NULL
 		WHERE no = $1 AND tenant_no = $2`
 	return tx.one(ctx, missing, heal, t.No, t.Tenant)
 }

@@ -63,28 +63,32 @@ const (
 func (s *Store) RequestOf(ctx context.Context, source int64, e *hub.Event) (hub.InRequest, bool, error) {
 	ctx, cancel := s.read(ctx)
 	defer cancel()
-	const near = requestColumns + `
+	holds := `instr(events, $6) > 0` // so that the headers of thousands of others are not read
+	if s.pg {
+		holds = `position($6::bytea IN events) > 0`
+	}
+	near := requestColumns + `
 		FROM request
-		WHERE source_no = $1 AND tenant_no = $2 AND no BETWEEN $3 AND $4 AND events IS NOT NULL
-		ORDER BY no DESC
-		LIMIT $5`
+		WHERE source_no = $1 AND no = (
+			SELECT max(no)
+			FROM (
+				SELECT no, outcome, events
+				FROM request
+				WHERE source_no = $1 AND tenant_no = $2 AND no BETWEEN $3 AND $4 AND events IS NOT NULL
+				ORDER BY no DESC
+				LIMIT $5
+			) AS near
+			WHERE outcome <> 'duplicate' AND ` + holds + `)`
 	made := e.ID.Time() // numbers follow the moment an id was made
-	rows, err := s.db.QueryContext(ctx, near, source, e.Tenant,
-		made.Add(-requestBefore).UnixMilli()<<12, made.Add(requestAfter).UnixMilli()<<12, requestsNear)
+	found, err := often(ctx, s, "requests", scanRequest, near, source, e.Tenant,
+		made.Add(-requestBefore).UnixMilli()<<12, made.Add(requestAfter).UnixMilli()<<12, requestsNear, e.ID[:])
 	if err != nil {
 		return hub.InRequest{}, false, fmt.Errorf("find the request of %s: %w", e.ID.Text(hub.EventPrefix), err)
 	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		r, err := scanRequest(rows)
-		if err != nil {
-			return hub.InRequest{}, false, fmt.Errorf("find the request of %s: %w", e.ID.Text(hub.EventPrefix), err)
-		}
-		if r.Outcome != hub.RequestDuplicate && slices.Contains(r.Events, e.ID) {
-			return r.InRequest, true, nil
-		}
+	if len(found) == 0 || !slices.Contains(found[0].Events, e.ID) {
+		return hub.InRequest{}, false, nil
 	}
-	return hub.InRequest{}, false, rows.Err()
+	return found[0].InRequest, true, nil
 }
 
 // What a search among requests looks at: the newest of a source that became no event, up to a size.

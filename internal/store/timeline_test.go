@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"crypto/sha256"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,6 +51,20 @@ func TestP8_EventsAndRequestsBehindANumber(t *testing.T) {
 		if _, found, err = s.RequestOf(w.ctx, 8, stored); found || err != nil {
 			t.Errorf("another source's request: %v %v", found, err)
 		}
+		again := request(hub.RequestDuplicate, `{"n":1}`)
+		again.Events = []hub.ID{first.ID}
+		third := request(hub.RequestAccepted, `{"n":2}`)
+		other := accept(1, "2018000060", nil, third)
+		w.must(s.Write(w.ctx, func(tx *store.Tx) error { return tx.AddRequests(w.ctx, []hub.InRequest{*again}) }))
+		if got, found, err = s.RequestOf(w.ctx, 7, stored); err != nil || !found || got.ID != in.ID {
+			t.Errorf("the request of the event, behind others: %v %v %v", got.ID, found, err)
+		}
+		if got, found, err = s.RequestOf(w.ctx, 7, other); err != nil || !found || got.ID != third.ID || len(got.Events) != 1 {
+			t.Errorf("the request of the last event: %+v %v %v", got, found, err)
+		}
+		if _, found, err = s.RequestOf(w.ctx, 7, second); found || err != nil {
+			t.Errorf("the request of an event without one: %v %v", found, err)
+		}
 		w.must(s.Write(w.ctx, func(tx *store.Tx) error {
 			return tx.AddRequests(w.ctx, []hub.InRequest{
 				*request(hub.RequestQuarantined, `{"order":"2018000099"}`), *request(hub.RequestIgnored, `2018000099`), *request(hub.RequestIgnored, `2018000098`),
@@ -62,6 +77,40 @@ func TestP8_EventsAndRequestsBehindANumber(t *testing.T) {
 		for _, other := range [][2]int64{{2, 7}, {1, 8}} {
 			if missed, err = s.MissedRequests(w.ctx, other[0], other[1], "2018000099", 10); err != nil || len(missed) != 0 {
 				t.Errorf("tenant and source %v see %+v %v", other, missed, err)
+			}
+		}
+	})
+}
+
+func TestP8_NumbersThatBeginAsOneThatIsNotThere(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := tell(t, s)
+		for _, key := range []string{"2018000057", "20180000571", "2018000099", "2019", "ŽLUŤ-1"} {
+			w.accept(w.event(1, key, `1`))
+		}
+		w.accept(w.event(2, "2018000050", `1`))
+		for _, c := range []struct {
+			value, beginning string
+			most, limit      int
+			want             []string
+		}{
+			{"2018000058", "201800005", 4, 10, []string{"20180000571", "2018000057"}},
+			{"2018000058", "201800005", 4, 1, []string{"20180000571"}},
+			{"2018000012", "20180000", 4, 10, []string{"2018000099", "20180000571", "2018000057"}},
+			{"2018777777", "", 4, 10, nil},
+			{"2018777777", "2018", 9, 10, nil}, // half of it must stay
+			{"ŽLUŤ-2", "ŽLUŤ-", 4, 10, []string{"ŽLUŤ-1"}},
+			{"9", "", 4, 10, nil},
+			{"", "", 4, 10, nil},
+		} {
+			events, beginning, err := s.Near(w.ctx, 1, c.value, c.most, c.limit)
+			w.must(err)
+			var keys []string
+			for _, e := range events {
+				keys = append(keys, e.Key)
+			}
+			if !slices.Equal(keys, c.want) || len(keys) > 0 && beginning != c.beginning {
+				t.Errorf("near %q: %q by %q, want %q by %q", c.value, keys, beginning, c.want, c.beginning)
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -115,6 +116,10 @@ func TestTheBundleTellsHowTheHubIs(t *testing.T) {
 		if got := strings.Count(all["logs/hub.jsonl"], "\n"); got != 2000 || !strings.Contains(all["logs/hub.jsonl"], `"n":2009,"g":{"at":2009}`) {
 			t.Errorf("%d lines of the hub's log, the last %.200q", got, all["logs/hub.jsonl"][max(0, len(all["logs/hub.jsonl"])-200):])
 		}
+		// The ring has come round: the oldest line that is left comes first, the newest one last.
+		if told := strings.Split(strings.TrimSpace(all["logs/hub.jsonl"]), "\n"); !strings.Contains(told[0], `"n":10,`) || !strings.Contains(told[len(told)-1], `"n":2009,`) {
+			t.Errorf("the hub's log goes from %s to %s", told[0], told[len(told)-1])
+		}
 		if got := strings.Count(all["logs/deliveries.jsonl"], "\n"); got != 500 {
 			t.Errorf("%d lines of the delivery log", got)
 		}
@@ -143,11 +148,18 @@ func TestRule18_ASecretInALogIsTakenOutOfTheBundle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.Secrets = []hub.Secret{hub.NewSecret("postgres://hacek:dsn%2Fplanted2@db/hacek"), hub.NewSecret("host=db password='key planted3' user=x")}
+		// A secret may begin as another one does: what follows is secret, too.
+		e.Name, e.Auth.Token = "ERP", hub.NewSecret("bearer&planted 1 longer")
+		if _, err := b.Settings.CreateEndpoint(t.Context(), tenant(t, b), e, someone); err != nil {
+			t.Fatal(err)
+		}
+		b.Secrets = []hub.Secret{hub.NewSecret("postgres://hacek:dsn%2Fplanted2@db/hacek"), hub.NewSecret("host=db password='key planted3' user=x"),
+			hub.NewSecret("hacek:50%off planted4@tcp(db)/hacek"), hub.NewSecret(`say "planted5"`)}
 		signing := made.Endpoint.Signature.Secret.Reveal()
 		log := slog.New(b.Log.Handler(slog.NewTextHandler(io.Discard, nil)))
 		secrets := []string{
-			"bearer&planted 1", "bearer%26planted+1", "bearer%26planted%201", "dsn%2Fplanted2", "dsn/planted2", "key planted3", signing,
+			"bearer&planted 1", "bearer%26planted+1", "bearer%26planted%201", "bearer&planted%201", `bearer\u0026planted 1`,
+			base64.StdEncoding.EncodeToString([]byte("bearer&planted 1")), "bearer&planted 1 longer", "50%off planted4", `say "planted5"`, `say \"planted5\"`, "dsn%2Fplanted2", "dsn/planted2", "key planted3", signing,
 			"hk_0123456789abcdefghij", "whsec_unknownunknownunknown",
 		}
 		for _, secret := range secrets {
@@ -158,6 +170,11 @@ func TestRule18_ASecretInALogIsTakenOutOfTheBundle(t *testing.T) {
 			t.Fatalf("%d lines are in the bundle: nothing would be proved", got)
 		}
 		for name, text := range all {
+			for _, part := range []string{" longer", "planted"} {
+				if name == "logs/hub.jsonl" && strings.Contains(text, part) {
+					t.Errorf("%q, a part of a secret, stands in %s", part, name)
+				}
+			}
 			for _, secret := range append(secrets, `bearer\u0026planted 1`) {
 				if strings.Contains(text, secret) {
 					t.Errorf("%q stands in %s", secret, name)

@@ -3,8 +3,10 @@ package support
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"hacek/internal/hub"
@@ -25,14 +27,11 @@ var keyword = regexp.MustCompile(`(?i)\bpassword\s*=\s*('(?:[^'\\]|\\.)*'|\S+)`)
 type mask struct{ secrets *strings.Replacer }
 
 func newMask(secrets []hub.Secret) mask {
-	var pairs []string
 	seen := map[string]bool{}
 	hide := func(text string) {
-		if len(text) < shortest || seen[text] {
-			return
+		if len(text) >= shortest {
+			seen[text] = true
 		}
-		seen[text] = true
-		pairs = append(pairs, text, hub.Masked)
 	}
 	for _, secret := range secrets {
 		for _, text := range within(secret.Reveal()) {
@@ -41,10 +40,21 @@ func newMask(secrets []hub.Secret) mask {
 			hide(strings.ReplaceAll(url.QueryEscape(text), "+", "%20"))
 			hide(url.PathEscape(text))
 			hide(base64.StdEncoding.EncodeToString([]byte(text)))
-			if quoted, err := json.Marshal(text); err == nil {
-				hide(strings.Trim(string(quoted), `"`))
+			for form, level := text, 0; level < 2; level++ { // in JSON, and in JSON that stands in a line of JSON
+				quoted, err := json.Marshal(form)
+				if err != nil {
+					break
+				}
+				form = string(quoted[1 : len(quoted)-1])
+				hide(form)
 			}
 		}
+	}
+	// Of two that begin alike the longer one is to be found, or its end would be left.
+	texts := slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, text := range texts {
+		pairs = append(pairs, text, hub.Masked)
 	}
 	return mask{strings.NewReplacer(pairs...)}
 }

@@ -143,12 +143,14 @@ func ofInstallation(kind string) bool { return kind == "connection" || kind == "
 
 func (v *visit) actionWord(action string) string {
 	switch action {
-	case "created", "changed", "deleted", "paused", "resumed", "disabled", "active", "resent", "released", "shared", "taken":
+	case "created", "changed", "deleted", "paused", "resumed", "disabled", "active", "resent", "released", "shared", "taken", "installed":
 		return v.lang.Text("web_settings.action." + action)
 	case "portal link made":
 		return v.lang.Text("web_portal.action.link")
 	case "portal entered":
 		return v.lang.Text("web_portal.action.entered")
+	case "portal sessions ended":
+		return v.lang.Text("web_portal.action.ended")
 	case "secret read":
 		return v.lang.Text("web_settings.action.secret_read")
 	case "changed with password":
@@ -294,9 +296,6 @@ func (v *visit) refuseUndo(r *store.Revision, refusal error) error {
 		}
 		if page.Waiting, _, err = v.Store.Waiting(v.ctx(), t.No); err != nil {
 			return err
-		}
-		if page.Waiting > 0 {
-			page.Refused.Detail, page.Refused.Hint = "", ""
 		}
 	}
 	return v.refuse(refusal, "audit", v.lang.Text("web_settings.audit"), page)

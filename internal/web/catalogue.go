@@ -164,8 +164,12 @@ func (v *visit) packsPage() error {
 		}
 		for kind, list := range map[string][]packs.Preset{settings.PresetTarget: p.Targets, settings.PresetPipeline: p.Pipelines} {
 			for i := range list {
+				said, err := list[i].In(string(v.lang))
+				if err != nil {
+					return err
+				}
 				line.Presets = append(line.Presets, presetLine{
-					Title: v.titleOf(list[i].Title), Text: list[i].Description, Kind: v.lang.Text("web_catalogue.preset." + kind), Path: presetPath(kind),
+					Title: v.titleOf(said.Title), Text: said.Description, Kind: v.lang.Text("web_catalogue.preset." + kind), Path: presetPath(kind),
 				})
 			}
 		}

@@ -128,7 +128,10 @@ func (v *visit) typeForm(t *settings.EventType, refusal error, made string) type
 		}
 	}
 	page.Form = v.newForm(action, refusal, fields...)
-	page.Form.ETag = from.ETag()
+	page.Form.ETag = v.heldAt(from.ETag(), refusal)
+	if made != "" {
+		page.Form.ETag = v.form("etag")
+	}
 	for _, l := range locale.Languages() {
 		page.Titles = append(page.Titles, page.Form.Fields["title."+string(l)])
 	}

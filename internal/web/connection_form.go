@@ -87,7 +87,7 @@ func (v *visit) connectionForm(c *settings.Connection, refusal error) connection
 			Field{Name: "tls", Pointer: "/dsn/tls", Label: text("web_connection.tls"), Type: "select", Value: parts.TLS, Options: withChosen(modes, parts.TLS)})
 	}
 	page.Form = v.newForm(action, refusal, fields...)
-	page.Form.ETag = etag
+	page.Form.ETag = v.heldAt(etag, refusal)
 	page.Expert = v.form("view") == "expert" || c != nil && parts.Whole && v.form("view") == ""
 	return page
 }
@@ -121,6 +121,9 @@ func (v *visit) typedDSN(c *settings.Connection, driver string) (string, error) 
 		return joinDSN(driver, parts), wrong.Err()
 	}
 	missing("host", parts.Host)
+	if strings.ContainsAny(parts.Host, "/@?#() \t") {
+		wrong.Add("/dsn/host", "%s", v.lang.Text("web_connection.host_wrong"))
+	}
 	missing("database", parts.Database)
 	missing("user", parts.User)
 	// Another address with the stored password would take it there (rule 3).

@@ -21,6 +21,9 @@ func TestRule3_AConnectionsPasswordStaysAtItsAddress(t *testing.T) {
 	b.post("/connections/new", "driver", "postgres", "view", "simple", "name", "erp", "host", "127.0.0.1", "password", "hush").want(422).
 		has(`href="#f-database"`, `href="#f-user"`, `value="127.0.0.1"`).hasNot("hush")
 	typed := []string{"driver", "postgres", "view", "simple", "name", "erp", "port", "1", "database", "erp", "user", "hub", "tls", "disable"}
+	for _, host := range []string{"/run/postgresql", "http://db.example.com", "db.example.com 5432"} {
+		b.post("/connections/new", append(typed, "host", host, "password", "hush")...).want(422).has(`href="#f-host"`, "without http:// and port", host).hasNot("hush", "DSN cannot")
+	}
 	made := b.post("/connections/new", append(typed, "host", "127.0.0.1", "password", "a p@ss/word")...).want(303)
 	page := made.header.Get("Location")
 	dsn := func() string {
@@ -35,7 +38,7 @@ func TestRule3_AConnectionsPasswordStaysAtItsAddress(t *testing.T) {
 		t.Fatal(dsn())
 	}
 	b.get(page).want(200).has("127.0.0.1:1/erp").hasNot("p@ss", "p%40ss")
-	b.post(page + "/test").want(200).has("The database does not let Háček in.")
+	b.post(page + "/test").want(200).has("The connection does not work.")
 
 	b.get(page+"/edit").want(200).has(`value="127.0.0.1"`).hasNot("p@ss", "p%40ss")
 	b.post(page+"/edit", append(typed, "host", "127.0.0.1", "etag", `"1"`, "description", "Our ERP")...).want(303)

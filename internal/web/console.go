@@ -52,6 +52,7 @@ type Console struct {
 	CheckEvery time.Duration
 
 	made   madeSecrets
+	tried  triedCalls
 	pages  *pages
 	assets *assets
 	guard  http.CrossOriginProtection

@@ -147,20 +147,15 @@ func (v *visit) targetOptions(targets map[int64]hub.Target, none string) []Optio
 
 func (v *visit) deliveryRow(d *store.DeliveryRow, t *hub.Target) deliveryRow {
 	row := deliveryRow{
-		ID: d.ID().Text(), Number: d.EventKey, Type: d.Type, Target: t.Name, TargetPath: targetPath(t), Reason: v.reason(d.Reason),
+		ID: d.ID().Text(), Number: d.EventKey, Type: d.Type, Target: t.Name, TargetPath: targetPath(t), Reason: v.deliveryReason(d, t),
 		Badge: v.deliveryBadge(d, t.State), Tries: d.Tries, At: d.ReceivedAt,
 	}
 	row.Path = "/deliveries/" + row.ID
 	if row.Number == "" {
 		row.Number = d.Event.Text(hub.EventPrefix)
 	}
-	switch {
-	case !d.At.IsZero():
+	if !d.At.IsZero() {
 		row.At = d.At
-	case v.deliveryOutcome(d, t) == hub.OutcomeHeld:
-		row.Reason = v.lang.Text("web_history.reason." + string(t.State))
-	case d.Tries > 0:
-		row.Reason = v.lang.Text("web_history.next_try", "time", v.when(d.DueAt))
 	}
 	return row
 }

@@ -82,7 +82,7 @@ func (v *visit) delivery() (deliveryView, error) {
 	if !d.At.IsZero() {
 		page.Facts = append(page.Facts, setting{v.lang.Text("web_history.ended"), v.lang.Moment(d.At, v.zone)})
 	} else if d.Tries > 0 && t.State == hub.Active {
-		page.Facts = append(page.Facts, setting{v.lang.Text("web_history.due"), v.lang.Moment(d.DueAt, v.zone)})
+		page.Facts = append(page.Facts, setting{v.lang.Text("web_history.due"), v.nextTry(d.DueAt, func(t time.Time) string { return v.lang.Moment(t, v.zone) })})
 	}
 	page.Facts = append(page.Facts, setting{v.lang.Text("web_history.delivery_id"), row.ID})
 	for i := len(attempts) - 1; i >= 0; i-- {

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"hacek/internal/hub"
+	"hacek/internal/store"
 )
 
 // said is what the hub said in English, in the reader's language. What others said inside it stays, every character of
@@ -22,8 +23,23 @@ func (v *visit) saidAll(english []string) []string {
 // reason says why something is as it is, as a sentence of its own.
 func (v *visit) reason(english string) string {
 	text := v.said(english)
+	if text == "" {
+		return ""
+	}
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[size:]
+}
+
+// deliveryReason says why a delivery is as it is: what became of it, what holds it, or when the next try is.
+func (v *visit) deliveryReason(d *store.DeliveryRow, t *hub.Target) string {
+	switch {
+	case !d.At.IsZero():
+	case v.deliveryOutcome(d, t) == hub.OutcomeHeld:
+		return v.lang.Text("web_history.reason." + string(t.State))
+	case d.Tries > 0:
+		return v.lang.Text("web_history.next_try", "time", v.nextTry(d.DueAt, v.when))
+	}
+	return v.reason(d.Reason)
 }
 
 // outcomeBadge is what became of an event at a target.

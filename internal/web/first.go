@@ -20,7 +20,7 @@ func (v *visit) firstForm(err error) *Form {
 
 // firstOpens tells whether the link that the start printed is still good.
 func (v *visit) firstOpens() error {
-	gone := hub.Errorf(hub.NotFound, "%s", v.lang.Text("web_login.first_gone"))
+	gone := v.gone("web_login.first_gone")
 	if v.First == nil || !v.First.Opens(v.r.PathValue("token"), v.moment) {
 		return gone
 	}

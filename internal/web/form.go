@@ -15,6 +15,7 @@ type Form struct {
 
 	Headline, Detail, Hint string // of a refusal; "" while nothing is wrong
 	Wrong                  []*Field
+	Differs                []difference // what somebody else stored meanwhile
 }
 
 // Field is one labelled control. Its words are translated already.
@@ -35,6 +36,9 @@ type Option struct {
 	Chosen      bool
 }
 
+// difference is one setting that somebody else stored meanwhile, where something else was typed.
+type difference struct{ Name, Mine, Theirs string }
+
 // newForm builds a form. After a refusal it holds what was typed, passwords excepted, and every wrong field is
 // marked: err is what the refusing call returned.
 func (v *visit) newForm(action string, err error, fields ...Field) *Form {
@@ -44,6 +48,12 @@ func (v *visit) newForm(action string, err error, fields ...Field) *Form {
 		field.ID = "f-" + field.Name
 		if field.Type == "" {
 			field.Type = "text"
+		}
+		if hub.CodeOf(err) == hub.PreconditionFailed {
+			f.differ(v, field)
+		}
+		if err != nil && hub.CodeOf(err) != hub.Unauthorized {
+			v.askAgain(field)
 		}
 		if err != nil && field.Type != "password" {
 			field.Value = v.form(field.Name)
@@ -59,6 +69,10 @@ func (v *visit) newForm(action string, err error, fields ...Field) *Form {
 	}
 	_, headline := headlineOf(e.Code)
 	f.Headline, f.Hint = v.lang.Text(headline), v.said(e.Hint)
+	if e.Code == hub.PreconditionFailed {
+		f.Hint = v.lang.Text("web.error.changed_text")
+		return f
+	}
 	for _, wrong := range e.Fields {
 		if field := f.at(fields, wrong.Pointer); field != nil {
 			field.Error = v.said(wrong.Detail)
@@ -71,6 +85,45 @@ func (v *visit) newForm(action string, err error, fields ...Field) *Form {
 		f.Detail = v.said(e.Detail)
 	}
 	return f
+}
+
+// differ notes a field whose stored value is not what was typed.
+func (f *Form) differ(v *visit, field *Field) {
+	if field.Type == "password" || field.Type == "file" || field.Type != "check" && !v.r.PostForm.Has(field.Name) {
+		return
+	}
+	if mine := unixLines(v.form(field.Name)); mine != unixLines(field.Value) {
+		f.Differs = append(f.Differs, difference{field.Label, v.wordOf(field, mine), v.wordOf(field, field.Value)})
+	}
+}
+
+// wordOf is a value of a field as a person reads it.
+func (v *visit) wordOf(field *Field, value string) string {
+	for _, o := range field.Options {
+		if o.Value == value {
+			return o.Word
+		}
+	}
+	if field.Type == "check" && value != "" {
+		return v.lang.Text("web.differs.ticked")
+	}
+	return value
+}
+
+// askAgain says at a secret that was typed into a form which comes back: the secret itself does not.
+func (v *visit) askAgain(field *Field) {
+	if field.Type == "password" && v.form(field.Name) != "" {
+		field.Hint = strings.TrimSpace(v.lang.Text("web.secret_again") + " " + field.Hint)
+	}
+}
+
+// heldAt is the ETag that a form goes on with: that of what it was first filled from, until its reader has seen what
+// somebody else stored meanwhile.
+func (v *visit) heldAt(now string, refusal error) string {
+	if typed := v.form("etag"); refusal != nil && typed != "" && hub.CodeOf(refusal) != hub.PreconditionFailed {
+		return typed
+	}
+	return now
 }
 
 // at finds the field that holds a place, or the next one around it.

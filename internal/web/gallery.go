@@ -31,6 +31,9 @@ func (v *visit) galleryPage() error {
 	for i := range all {
 		p := &all[i]
 		if p.Kind == settings.PresetTarget {
+			if p.Preset, err = p.In(string(v.lang)); err != nil {
+				return err
+			}
 			page.Presets = append(page.Presets, galleryLine{v.titleOf(p.Title), titles[p.Pack], p.Description, "/webhooks/new/" + p.Pack + "/" + p.Name})
 		}
 	}
@@ -51,6 +54,9 @@ func (v *visit) webhookPreset() (settings.Preset, error) {
 	p, err := v.Settings.PresetNamed(v.r.PathValue("pack"), v.r.PathValue("preset"))
 	if err == nil && p.Kind != settings.PresetTarget {
 		err = hub.Errorf(hub.NotFound, "%s", v.r.URL.Path)
+	}
+	if err == nil {
+		p.Preset, err = p.In(string(v.lang))
 	}
 	return p, err
 }

@@ -143,7 +143,7 @@ func (v *visit) listenerForm(l *settings.Listener, refusal error) listenerFormVi
 		Field{Name: "portal", Pointer: "/serves/portal", Label: text("web_listener.serves.portal"), Type: "check", Value: serves(hub.ServesPortal)},
 		Field{Name: "proxies", Pointer: "/trusted_proxies", Label: text("web_listener.proxies"), Hint: text("web_listener.proxies_hint"), Type: "textarea", Value: strings.Join(from.TrustedProxies, "\n"), Mono: true},
 		Field{Name: "active", Pointer: "/active", Label: text("web_listener.active"), Type: "check", Value: onIf(from.Active)})
-	page.Form.ETag = etag
+	page.Form.ETag = v.heldAt(etag, refusal)
 	if l != nil {
 		page.Delete = v.newForm(page.Path+"/delete", nil)
 		page.Delete.ETag = etag
@@ -202,7 +202,8 @@ func (v *visit) deleteListener() error {
 		return err
 	}
 	if err := v.Settings.DeleteListener(v.ctx(), l.ID.Text(hub.ListenerPrefix), v.form("etag"), v.by()); err != nil {
-		page := v.listenerForm(&l, err)
+		page := v.listenerForm(&l, nil)
+		page.Form = v.refusedAside(page.Form, err)
 		return v.refuse(err, "listener_form", page.Title, page)
 	}
 	return v.goTo("/settings/listeners", "web_listener.deleted", "name", l.Name)

@@ -69,7 +69,7 @@ func (v *visit) askToSignIn() error {
 }
 
 // secretNames are parts of names of fields that are never sent back to a browser.
-var secretNames = [...]string{"password", "secret", "token", "key", "dsn", "auth"}
+var secretNames = [...]string{"password", "secret", "current", "token", "dsn", "auth"}
 
 func (v *visit) keep() (list []keptField) {
 	for name, values := range v.r.PostForm {
@@ -97,6 +97,22 @@ func (v *visit) kept() (list []keptField) {
 type resumeView struct {
 	Action string
 	Fields []keptField
+	Do     string // which of the form's buttons had been pressed; "" when they have no names
+	Look   bool   // the form can be seen again before it is sent
+}
+
+func (v *visit) showResume(at string, kept []keptField) error {
+	at = local(at)
+	page := resumeView{Action: v.at(at)}
+	for _, f := range kept {
+		if f.Name == "do" {
+			page.Do = f.Value
+		} else {
+			page.Fields = append(page.Fields, f)
+		}
+	}
+	page.Look = page.Do != "" && (at == "/webhooks/new/own" || strings.HasPrefix(at, "/webhooks/") && strings.HasSuffix(at, "/edit"))
+	return v.show("resume", v.lang.Text("web_login.resume_title"), page)
 }
 
 func (v *visit) login() error {
@@ -120,7 +136,7 @@ func (v *visit) login() error {
 	}
 	v.openSession(token, who)
 	if len(kept) > 0 {
-		return v.show("resume", v.lang.Text("web_login.resume_title"), resumeView{Action: at, Fields: kept})
+		return v.showResume(at, kept)
 	}
 	return v.goTo(to, "")
 }

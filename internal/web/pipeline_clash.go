@@ -39,7 +39,11 @@ func (v *visit) clashOf(refusal error, stored *hub.Target, typed *hub.Pipeline) 
 
 // explain puts the page's own question in the place of the words that are meant for programs.
 func (c *clash) explain(f *Form) {
-	if c != nil && c.Waiting > 0 {
-		f.Detail, f.Hint = "", ""
+	if c == nil {
+		return
+	}
+	f.Differs = nil // this page compares the pipelines themselves
+	if c.Waiting > 0 {
+		f.Headline, f.Detail, f.Hint = "", "", ""
 	}
 }

@@ -41,7 +41,7 @@ func (v *visit) editPipeline(refusal error, typed *hub.Pipeline) (editPipelineVi
 		fields = []Field{{Name: "json", Pointer: "/", Label: v.lang.Text("web_pipeline.json"), Hint: v.lang.Text("web_pipeline.json_hint"), Type: "textarea", Mono: true, Value: string(text)}}
 	}
 	page.Form = v.newForm(page.Path+"/edit", refusal, fields...)
-	page.Form.ETag = pipelineETag(&t)
+	page.Form.ETag = v.heldAt(pipelineETag(&t), refusal)
 	page.Clash, err = v.clashOf(refusal, &t, typed)
 	page.Clash.explain(page.Form)
 	return page, err

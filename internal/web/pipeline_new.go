@@ -124,8 +124,22 @@ type readyPipelineView struct {
 	Tables              []string
 	Form                *Form
 	Fields              []*Field // in their order
-	Missing             []string // what has to be set up first, in sentences
+	Missing             []missingPart
 	Statements          []statementsOf
+}
+
+// missingPart is what has to be set up first: a sentence, and the way there for whoever may go it.
+type missingPart struct{ Text, Path, Word string }
+
+func (v *visit) missingPart(kind string) missingPart {
+	part := missingPart{Text: v.lang.Text("web_pipeline.first." + kind)}
+	switch {
+	case kind == packs.VariableSource:
+		part.Path, part.Word = "/sources/new", v.lang.Text("web_source.add")
+	case v.may(hub.Administrator) && v.who.Installation:
+		part.Path, part.Word = "/connections/new", v.lang.Text("web_connection.add")
+	}
+	return part
 }
 
 // statementsOf make the tables in a database of one kind.
@@ -147,6 +161,9 @@ func (v *visit) theReadyPreset() (settings.Preset, error) {
 	if err == nil && p.Kind != settings.PresetPipeline {
 		err = hub.Errorf(hub.NotFound, "%s/%s", p.Pack, p.Name)
 	}
+	if err == nil {
+		p.Preset, err = p.In(string(v.lang)) // so that the steps are called what the editor calls them
+	}
 	return p, err
 }
 
@@ -157,7 +174,7 @@ func (v *visit) readyPipeline(refusal error) (readyPipelineView, error) {
 	}
 	page := readyPipelineView{Title: v.titleOf(p.Title), Pack: p.Pack, Preset: p.Name, Tables: tablesOf(&p)}
 	for _, driver := range slices.Sorted(maps.Keys(p.Database)) {
-		page.Statements = append(page.Statements, statementsOf{driver, cut(strings.Join(p.Database[driver], ";\n\n") + ";")})
+		page.Statements = append(page.Statements, statementsOf{v.driverWord(driver), cut(strings.Join(p.Database[driver], ";\n\n") + ";")})
 	}
 	fields := []Field{{Name: "called", Pointer: "/name", Label: v.lang.Text("web.column.name"), Hint: v.lang.Text("web_pipeline.called_hint"), Value: page.Title}}
 	for _, variable := range p.Variables {
@@ -176,7 +193,7 @@ func (v *visit) readyPipeline(refusal error) (readyPipelineView, error) {
 				return page, err
 			}
 			if len(names) == 0 {
-				page.Missing = append(page.Missing, v.lang.Text("web_pipeline.first."+variable.Kind))
+				page.Missing = append(page.Missing, v.missingPart(variable.Kind))
 			} else if field.Value == "" {
 				field.Value = likely(names, p.Pack)
 			}

@@ -120,7 +120,7 @@ func (v *visit) portalFrame() *portalFrame {
 		return f
 	}
 	f.Home, f.Guest = v.at("/webhooks"), visible(v.who.Portal.Name)
-	if methodReads(v.r) {
+	if v.reloads() {
 		f.To = v.r.URL.RequestURI()
 	}
 	here := "/" + strings.Split(v.r.URL.Path, "/")[1]
@@ -152,6 +152,9 @@ type portalEntryView struct {
 	Form   *Form
 	Script string
 	Over   bool // somebody was here, and the session has ended
+	// Kept is what was typed into the form of that session; it goes on from this page, whichever way one comes back.
+	Kept   []keptField
+	KeptAt string // path of that form; "" when there is none
 }
 
 func (v *visit) portalEntry(refusal error, over bool) portalEntryView {
@@ -175,7 +178,14 @@ func (v *visit) enterPortal() error {
 		}
 	}
 	v.setCookie(sessionCookie, token.Reveal(), auth.PortalLife)
-	v.who = who
+	v.who, v.token = who, token.Reveal()
+	if who.Portal.Language != "" {
+		v.lang = locale.In(who.Portal.Language)
+		v.setCookie(languageCookie, who.Portal.Language, 365*24*time.Hour) // for the page that says that the session is over
+	}
+	if kept := v.kept(); len(kept) > 0 {
+		return v.showResume(v.form("kept_at"), kept)
+	}
 	return v.goTo("/webhooks", "")
 }
 
@@ -192,11 +202,15 @@ func (v *visit) refusePortal(err error) error {
 		status = http.StatusTooManyRequests
 		page.Form.Headline, page.Form.Detail = v.lang.Text("web_portal.too_many"), v.lang.Text("web_portal.too_many_text")
 	}
+	if page.Kept = v.kept(); len(page.Kept) > 0 {
+		page.KeptAt = local(v.form("kept_at"))
+	}
 	v.who = auth.Principal{} // the page of somebody outside
 	return v.render(status, "portal", v.lang.Text("web_portal.enter_title"), page)
 }
 
-// askToComeBack is what a page of the portal answers to whoever has no session, or none any more.
+// askToComeBack is what a page of the portal answers to whoever has no session, or none any more. What was typed stays
+// in it: a new link opened in the same place takes it along, and so does the code of one.
 func (v *visit) askToComeBack() error {
 	if v.r.URL.Path == "/stream" {
 		v.w.WriteHeader(http.StatusNoContent) // the browser asks no more
@@ -207,7 +221,13 @@ func (v *visit) askToComeBack() error {
 		v.w.WriteHeader(http.StatusUnauthorized)
 		return nil
 	}
-	return v.render(http.StatusUnauthorized, "portal", v.lang.Text("web_portal.enter_title"), v.portalEntry(nil, true))
+	page := v.portalEntry(nil, true)
+	if !methodReads(v.r) {
+		if page.Kept = v.keep(); len(page.Kept) > 0 {
+			page.KeptAt = v.r.URL.Path
+		}
+	}
+	return v.render(http.StatusUnauthorized, "portal", v.lang.Text("web_portal.enter_title"), page)
 }
 
 func (v *visit) leavePortal() error {
@@ -229,6 +249,7 @@ func (v *visit) speakPortal() error {
 	if err := v.Auth.SpeakInPortal(v.ctx(), v.token, language); err != nil {
 		return err
 	}
+	v.setCookie(languageCookie, language, 365*24*time.Hour)
 	return v.goTo(local(v.form("to")), "")
 }
 

@@ -19,13 +19,14 @@ func portalSettingsRoutes() []route {
 	return []route{
 		{"POST", "/settings/tenants/{tenant}/portal", hub.Administrator, (*visit).savePortal, false},
 		{"POST", "/settings/tenants/{tenant}/portal-link", hub.Administrator, (*visit).makePortalLink, false},
+		{"POST", "/settings/tenants/{tenant}/portal-end", hub.Administrator, (*visit).endPortalSessions, false},
 	}
 }
 
 // tenantPortal is the part of a tenant's page that is about its portal.
 type tenantPortal struct {
-	Form, Link *Form
-	Logo       string // data: URI
+	Form, Link, End *Form
+	Logo            string // data: URI
 }
 
 // portalLinkView is what portal_link.html shows, once: the link itself is kept nowhere.
@@ -44,7 +45,7 @@ func (v *visit) tenantPortal(t *settings.Tenant, refusal, refused error) *tenant
 		Field{Name: "logo", Pointer: "/portal/logo", Label: text("web_portal.logo"), Hint: text("web_portal.logo_hint"), Type: "file"},
 		Field{Name: "no_logo", Label: text("web_portal.logo_remove"), Type: "check"},
 		Field{Name: "frames", Pointer: "/portal/frame_ancestors", Label: text("web_portal.frames"), Hint: text("web_portal.frames_hint", "example", "https://app.example.com"), Type: "textarea", Value: strings.Join(p.FrameAncestors, "\n"), Mono: true})
-	side.Form.ETag = t.ETag()
+	side.Form.ETag = v.heldAt(t.ETag(), refusal)
 	var roles []Option
 	for _, role := range slices.Backward(settings.PortalRoles()) {
 		roles = append(roles, Option{Value: string(role), Word: text("web_settings.role." + string(role))})
@@ -57,7 +58,20 @@ func (v *visit) tenantPortal(t *settings.Tenant, refusal, refused error) *tenant
 		Field{Name: "guest", Pointer: "/name", Label: text("web_portal.guest"), Hint: text("web_portal.guest_hint")},
 		Field{Name: "role", Pointer: "/role", Label: text("web_settings.role"), Type: "select", Value: string(hub.Editor), Options: roles},
 		Field{Name: "language", Pointer: "/language", Label: text("web.menu.language"), Type: "select", Options: languages})
+	side.End = v.newForm(tenantPath(t)+"/portal-end", nil)
 	return side
+}
+
+// endPortalSessions signs every customer of a tenant out of its portal.
+func (v *visit) endPortalSessions() error {
+	t, err := v.theTenant()
+	if err != nil {
+		return err
+	}
+	if _, _, err := v.Settings.EndPortalSessions(v.ctx(), t.No, v.by()); err != nil {
+		return err
+	}
+	return v.goTo(tenantPath(&t), "web_portal.ended", "name", t.Name)
 }
 
 func (v *visit) savePortal() error {

@@ -34,7 +34,7 @@ func (v *visit) profileView(wrong, wrongPassword error) profileView {
 		Field{Name: "language", Pointer: "/language", Label: v.lang.Text("web.menu.language"), Type: "select", Value: u.Language, Options: languages},
 		Field{Name: "time_zone", Pointer: "/time_zone", Label: v.lang.Text("web_profile.zone"), Value: u.TimeZone, Hint: v.lang.Text("web_profile.zone_hint")},
 		Field{Name: "theme", Pointer: "/theme", Label: v.lang.Text("web.menu.appearance"), Type: "select", Value: u.Theme, Options: themes})
-	page.Form.ETag = etag(u.Version)
+	page.Form.ETag = v.heldAt(etag(u.Version), wrong)
 	page.Password = v.newForm("/profile/password", wrongPassword,
 		Field{Name: "current", Pointer: "/current", Label: v.lang.Text("web_profile.current"), Type: "password", Autocomplete: "current-password", Required: true},
 		Field{

@@ -146,7 +146,7 @@ func (v *visit) frame(title string) *frame {
 		Now: v.moment, zone: v.zone, Flash: v.takeFlash(), Live: v.Live != nil, Seen: v.seen,
 		Styles: v.assets.path("hacek.css"), Script: v.assets.path("hacek.js"), Bundle: v.assets.path("dist/console.js"),
 	}
-	if !methodReads(v.r) {
+	if !v.reloads() {
 		f.Path = "/"
 	}
 	if v.portal != nil {

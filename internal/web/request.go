@@ -140,6 +140,9 @@ type requestView struct {
 // becameLine is one event that a request became.
 type becameLine struct{ Title, Type, Key, Path string }
 
+// secretOrBody is the reason that says no more than the page's own sentence for it.
+const secretOrBody = "the secret is another one, or the body was changed on the way"
+
 // mostEvents bounds what one page asks the store for.
 const mostEvents = 50
 
@@ -182,10 +185,10 @@ func (v *visit) request(refusal error) (requestView, error) {
 	page := requestView{
 		ID: r.ID.Text(hub.RequestPrefix), Source: s.Name, Path: sourcePath(&s), At: r.At, Badge: v.requestBadge(r.Outcome),
 		What: v.lang.Text("web_request.what." + r.Outcome), Why: v.why(reason), Method: r.Method, URL: "/in/" + s.Path + query, Peer: r.Peer,
-		Status: r.Status, Size: hub.Size(r.Size).String(), Verified: r.Verified, Body: cut(veil(&s, string(r.Body))), Empty: len(r.Body) == 0,
+		Status: r.Status, Size: v.lang.Text("web_webhook.bytes", "size", r.Size), Verified: r.Verified, Body: cut(veil(&s, string(r.Body))), Empty: len(r.Body) == 0,
 		Quarantined: r.Outcome == hub.RequestQuarantined, MayFix: v.may(hub.Editor),
 	}
-	if page.Why != v.lang.Sentence(reason) {
+	if page.Why != v.lang.Sentence(reason) && reason != secretOrBody {
 		page.Detail = v.lang.Sentence(reason)
 	}
 	for _, h := range r.Headers {

@@ -75,3 +75,16 @@ func menus() []menu {
 func methodReads(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead
 }
+
+// reloads tells whether the address of this visit is a page that one can come back to: it was read, or the answer to a
+// form stands where the form did.
+func (v *visit) reloads() bool {
+	if methodReads(v.r) {
+		return true
+	}
+	all := portalRoutes()
+	if v.portal == nil {
+		all = v.routes()
+	}
+	return slices.ContainsFunc(all, func(r route) bool { return r.method == http.MethodGet && r.path == v.path })
+}

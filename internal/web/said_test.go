@@ -26,6 +26,16 @@ func TestE8_ErrorsAndReasonsSpeakTheReadersLanguage(t *testing.T) {
 		Result: hub.Refused, Status: 422, Final: true, Took: time.Second, Error: "answered 422, but the success condition says no",
 		Hint: "the receiver does not understand the content; its answer often says what is missing",
 	})
+	h.publish("order.created", "2018000058", `{}`)
+	waits, _, err := h.store.Deliveries(t.Context(), store.DeliveryFilter{Tenant: h.tenant.No, Targets: []int64{target.No}, Key: "2018000058"}, store.Page{})
+	if err != nil || len(waits) != 1 {
+		t.Fatal(len(waits), err)
+	}
+	// The webhook's own page says of what waits when it is tried next, as the list does, and nothing is a stray sign.
+	page := "/webhooks/" + target.ID.Text(hub.EndpointPrefix)
+	h.as("jana@example.com").get(page).want(http.StatusOK).hasNot("\ufffd", "Další pokus")
+	h.attempt(waits[0], hub.Attempt{Result: hub.Refused, Status: 500, Took: time.Second, Error: "answered 500"})
+	h.as("jana@example.com").get(page).want(http.StatusOK).has("Další pokus").hasNot("\ufffd")
 	delivery := "/deliveries/" + rows[0].ID().Text()
 	for email, want := range map[string][]string{
 		"jana@example.com": {"musí začínat na https:// nebo http://", "Konečné podle pravidla: odpověď 422, ale podmínka úspěchu neplatí", "příjemce obsahu nerozumí"},

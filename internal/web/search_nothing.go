@@ -40,16 +40,13 @@ const (
 
 // near finds numbers that begin as this one does.
 func (v *visit) near(query string, n *nothingView) error {
-	letters := []rune(query)
-	for off := 1; off <= nearLetters && off <= len(letters)/2 && len(n.Near) == 0; off++ {
-		like := searchView{Query: string(letters[:len(letters)-off])}
-		events, _, err := v.Store.Events(v.ctx(), store.EventFilter{Tenant: v.tenant(), Query: like.Query}, store.Page{Limit: nearShown * 4})
-		if err != nil {
-			return err
-		}
-		v.choices(&like, events)
-		n.Near = like.Choices[:min(len(like.Choices), nearShown)]
+	events, beginning, err := v.Store.Near(v.ctx(), v.tenant(), query, nearLetters, nearShown*4)
+	if err != nil {
+		return err
 	}
+	like := searchView{Query: beginning}
+	v.choices(&like, events)
+	n.Near = like.Choices[:min(len(like.Choices), nearShown)]
 	return nil
 }
 

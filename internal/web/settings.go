@@ -1,6 +1,10 @@
 package web
 
-import "hacek/internal/hub"
+import (
+	"cmp"
+
+	"hacek/internal/hub"
+)
 
 // settingsView is what settings.html shows: where everything about people and the hub itself is set.
 type settingsView struct {
@@ -28,7 +32,7 @@ func (v *visit) settingsPage() error {
 		add("plug", "web_listener.title", "web_listener.lead", "/settings/listeners")
 		add("mail", "web_settings.mail", "web_settings.mail_text", "/settings/mail")
 		page.Support = v.Support != nil
-		page.Facts = []settingsFact{{text("web_settings.version"), v.Version}}
+		page.Facts = []settingsFact{{text("web_settings.version"), cmp.Or(v.Version, "–")}}
 	}
 	kept := text("web_settings.kept_forever")
 	if v.Retain > 0 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hacek/internal/hub"
+	"hacek/internal/ingest"
 	"hacek/internal/mail"
 	"hacek/internal/mail/mailtest"
 	"hacek/internal/settings"
@@ -229,6 +230,28 @@ func TestATestMailSaysWhatTheServerSaid(t *testing.T) {
 	b.post("/settings/mail", "to", "jana@example.com").want(http.StatusOK).has("The test mail was not taken", "no such user &lt;b&gt;")
 }
 
+// What arrives from a shop is not done with: the way that ends with it goes on to the database.
+func TestTheGuidedStartLeadsOnFromTheFirstEvent(t *testing.T) {
+	h := newHouse(t)
+	h.user(h.tenant, hub.Editor, nil)
+	b := h.as("editor@example.com")
+	source, err := h.settings.CreateSource(t.Context(), h.tenant.No, []byte(`{"preset":"shoptet","name":"Shop","verify":{"secrets":["0a90b1c2d3e4f5061728394a5b6c7d8e"]}}`), settings.By{Name: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.get("/start/receive").want(http.StatusOK).hasNot(`href="/pipelines/new"`)
+	h.happens(ingest.Input{Type: "order.created", Source: "Shop", Data: []byte("{}")})
+	b.get("/start/receive").want(http.StatusOK).has("A real event has arrived", `href="/pipelines/new"`)
+	b.get("/pipelines/ready?pack=shoptet&name=orders").want(http.StatusOK).has("There is no connection yet").hasNot(`href="/connections/new"`)
+	h.user(h.tenant, hub.Administrator, nil)
+	h.as("administrator@example.com").get("/pipelines/ready?pack=shoptet&name=orders").want(http.StatusOK).has("There is no connection yet", `href="/connections/new"`)
+	// A source without a list of networks is open to all of them, and says so.
+	shown := b.get("/sources/" + source.ID.Text(hub.SourcePrefix)).want(http.StatusOK)
+	if got := found(t, shown, `(?s)Allowed networks</dt>\s*<dd[^>]*>\s*([^<]*?)\s*<`); got != "all" {
+		t.Errorf("the allowed networks read %q", got)
+	}
+}
+
 func TestTheGuidedStartShowsHowFarOneIs(t *testing.T) {
 	h := newHouse(t)
 	h.user(h.tenant, hub.Editor, nil)
@@ -239,14 +262,19 @@ func TestTheGuidedStartShowsHowFarOneIs(t *testing.T) {
 	b.get("/start/receive").want(http.StatusOK).has("/sources/new").hasNot("A real event has arrived")
 	b.get("/start/both").want(http.StatusOK).has("/sources/new").hasNot(`href="/webhooks/new"`)
 	b.get("/start/send").want(http.StatusOK).has("/webhooks/new").hasNot("/start/event")
+	// What came before there was this webhook, and went to another, is no step of this way.
+	h.only(h.endpoint(h.tenant, "Elsewhere"), "invoice.sent")
+	_, before := h.happens(ingest.Input{Type: "invoice.sent", Data: []byte("{}")})
+	h.attempt(before[0], hub.Attempt{Result: hub.Succeeded, Status: 202})
+	h.clock.Advance(time.Minute)
 	h.endpoint(h.tenant, "WMS")
-	b.get("/start/send").want(http.StatusOK).has("/start/event", "WMS")
+	b.get("/start/send").want(http.StatusOK).has("/start/event", "WMS").hasNot("See the event", "See the delivery")
 	h.as("viewer@example.com").get("/start/send").want(http.StatusOK).hasNot("/start/event")
 	h.as("viewer@example.com").post("/start/event").want(http.StatusForbidden)
 	b.post("/start/event").want(http.StatusSeeOther)
 	b.get("/start/send").want(http.StatusOK).has("See the event").hasNot("A real event has arrived")
 	rows, _, err := h.store.Deliveries(t.Context(), deliveriesOf(h.tenant), onePage)
-	if err != nil || len(rows) != 1 {
+	if err != nil || len(rows) != 2 {
 		t.Fatal(len(rows), err)
 	}
 	h.attempt(rows[0], hub.Attempt{Result: hub.Succeeded, Status: 202})

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -177,7 +178,7 @@ func (v *visit) sourceSettings(s *hub.Source) []setting {
 		{v.lang.Text("web_source.accept_types"), accepted},
 		{v.lang.Text("web_source.condition"), orNone(s.Accept.Condition)},
 		{v.lang.Text("web_source.verify"), v.schemeWord(s)},
-		{v.lang.Text("web_source.networks"), orNone(words(s.AllowNetworks))},
+		{v.lang.Text("web_source.networks"), cmp.Or(words(s.AllowNetworks), v.lang.Text("web_source.networks_all"))},
 		{v.lang.Text("web_source.type_path"), orNone(s.EventType)},
 		{v.lang.Text("web_source.key_path"), orNone(s.Key)},
 		{v.lang.Text("web_source.split"), orNone(s.Split)},

@@ -83,7 +83,7 @@ func (v *visit) sourceForm(s settings.Source, refusal error, preview *hub.Source
 		}
 	}
 	page.Form = v.newForm(page.Path+"/edit", refusal, fields...)
-	page.Form.ETag = s.ETag()
+	page.Form.ETag = v.heldAt(s.ETag(), refusal)
 	for _, name := range own {
 		page.Own = append(page.Own, page.Form.Fields[name])
 	}

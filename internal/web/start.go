@@ -35,6 +35,7 @@ type startWayView struct {
 	Title, Path string
 	Steps       []startStep
 	Done        bool
+	Receives    bool // and what came may go on from here
 	Refused     *Form
 }
 
@@ -58,9 +59,9 @@ func (v *visit) startWayPage() error {
 type progress struct {
 	source    *settings.Source // the newest
 	endpoint  *hub.Target
-	came      *hub.Event // of any source
-	accepted  *hub.Event // of any origin
-	delivered *store.DeliveryRow
+	came      *hub.Event         // of that source
+	accepted  *hub.Event         // of any origin, since there is that webhook
+	delivered *store.DeliveryRow // to that webhook
 }
 
 func (v *visit) progress() (p progress, err error) {
@@ -82,17 +83,18 @@ func (v *visit) progress() (p progress, err error) {
 	if err != nil {
 		return p, err
 	}
-	if len(endpoints) > 0 {
-		p.endpoint = &endpoints[0]
+	if len(endpoints) == 0 {
+		return p, nil
 	}
+	p.endpoint = &endpoints[0]
 	events, _, err := v.Store.Events(v.ctx(), store.EventFilter{Tenant: v.tenant()}, store.Page{Limit: 1})
 	if err != nil {
 		return p, err
 	}
-	if len(events) > 0 {
+	if len(events) > 0 && !events[0].ReceivedAt.Before(p.endpoint.CreatedAt) {
 		p.accepted = events[0]
 	}
-	done, _, err := v.Store.Deliveries(v.ctx(), store.DeliveryFilter{Tenant: v.tenant(), States: []hub.DeliveryState{hub.Delivered}}, store.Page{Limit: 1})
+	done, _, err := v.Store.Deliveries(v.ctx(), store.DeliveryFilter{Tenant: v.tenant(), Targets: []int64{p.endpoint.No}, States: []hub.DeliveryState{hub.Delivered}}, store.Page{Limit: 1})
 	if err == nil && len(done) > 0 {
 		p.delivered = &done[0]
 	}
@@ -108,7 +110,7 @@ func (v *visit) startWay(way string) (startWayView, error) {
 	switch way {
 	case "receive":
 		page.Title = v.lang.Text("web_login.start_receive")
-		page.Steps = []startStep{v.stepSource(p), v.stepCame(p)}
+		page.Steps, page.Receives = []startStep{v.stepSource(p), v.stepCame(p)}, v.may(hub.Editor)
 	case "send":
 		page.Title = v.lang.Text("web_login.start_send")
 		page.Steps = []startStep{v.stepEndpoint(p), v.stepAccepted(p), v.stepDelivered(p)}

@@ -92,7 +92,10 @@ func (v *visit) showStep(typed *hub.Step, refusal error) error {
 		return err
 	}
 	page.Form = v.newForm(here, refusal, fields...)
-	page.Form.ETag = pipelineETag(&t)
+	page.Form.ETag = v.heldAt(pipelineETag(&t), refusal)
+	if typed != nil && refusal == nil {
+		page.Form.ETag = v.form("etag")
+	}
 	if page.Clash, err = v.clashOf(refusal, &t, withStep(&t, s, n)); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (v *visit) tenantForm(t *settings.Tenant, refusal error) tenantView {
 		Field{Name: "uid", Pointer: "/uid", Label: text("web_settings.uid"), Hint: text("web_settings.uid_hint"), Value: tenantUID(&from), Mono: true},
 		Field{Name: "metadata", Pointer: "/metadata", Label: text("web_settings.metadata"), Hint: text("web_settings.metadata_hint", "example", `{"customer": 4711}`), Type: "textarea", Value: string(from.Metadata), Mono: true})
 	if t != nil {
-		page.Form.ETag = t.ETag()
+		page.Form.ETag = v.heldAt(t.ETag(), refusal)
 	}
 	return page
 }

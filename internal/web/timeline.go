@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hacek/internal/hub"
+	"hacek/internal/ingest"
 	"hacek/internal/store"
 )
 
@@ -74,6 +75,7 @@ type history struct {
 	sources map[string]*hub.Source
 	numbers map[string]int64 // of sources
 	budget  int
+	routed  *ingest.Routed
 	view    *timelineView
 	newest  map[int64]int // target number -> place in view.Fates
 }
@@ -82,7 +84,7 @@ type history struct {
 func (v *visit) timeline(value string, start []*hub.Event, shared bool) (*timelineView, error) {
 	h := &history{
 		visit: v, seen: map[hub.ID]bool{}, titles: titles{v, map[string]string{}}, sources: map[string]*hub.Source{}, numbers: map[string]int64{},
-		budget: timelineEvidence, newest: map[int64]int{},
+		budget: timelineEvidence, routed: v.Ingest.Routed(v.tenant()), newest: map[int64]int{},
 		view: &timelineView{Value: value, Back: v.r.URL.RequestURI(), MayAct: !shared && v.may(hub.Operator), Shared: shared, Zone: v.zone.String()},
 	}
 	for _, e := range start {
@@ -130,7 +132,7 @@ func (h *history) tell(e *hub.Event) error {
 	if err := h.cameIn(e); err != nil {
 		return err
 	}
-	fates, err := h.Ingest.Fates(h.ctx(), h.tenant(), e.ID)
+	fates, err := h.routed.Fates(h.ctx(), e.ID)
 	if err != nil {
 		return err
 	}
@@ -202,7 +204,7 @@ func (h *history) fate(f *hub.Fate, d *store.DeliveryRow) {
 			}
 		}
 		if d.State == hub.Pending && f.Outcome == string(hub.Pending) && d.Tries > 0 {
-			line.Text = h.lang.Text("web_history.next_try", "time", h.clock(d.DueAt))
+			line.Text = h.lang.Text("web_history.next_try", "time", h.nextTry(d.DueAt, h.clock))
 		}
 		if !d.At.IsZero() {
 			line.Text = strings.TrimSuffix(h.when(d.At)+", "+line.Text, ", ")
@@ -245,7 +247,7 @@ func (h *history) wentOut(lane string, f *hub.Fate, d *store.DeliveryRow, attemp
 		if f.Outcome != string(hub.Delivered) {
 			m.Detail = h.said(last.Error)
 			if d.State == hub.Pending && f.Outcome == string(hub.Pending) {
-				m.Text = h.lang.Text("web_history.next_try", "time", h.clock(d.DueAt))
+				m.Text = h.lang.Text("web_history.next_try", "time", h.nextTry(d.DueAt, h.clock))
 			}
 		}
 	} else if !d.At.IsZero() {
@@ -282,7 +284,7 @@ func (h *history) worked(f *hub.Fate, d *store.DeliveryRow, attempts []hub.Attem
 			m.Small = h.lang.Text("web_history.tries", "count", d.Tries)
 		}
 		if d.State == hub.Pending && f.Outcome == string(hub.Pending) {
-			m.Text = h.lang.Text("web_history.next_try", "time", h.clock(d.DueAt))
+			m.Text = h.lang.Text("web_history.next_try", "time", h.nextTry(d.DueAt, h.clock))
 		}
 	}
 	h.moment(m)

@@ -104,7 +104,7 @@ func (v *visit) sharedPage() error {
 	v.who = auth.Principal{}
 	s, err := v.Store.Share(v.ctx(), sha256.Sum256([]byte(v.r.PathValue("token"))))
 	if hub.CodeOf(err) == hub.NotFound || err == nil && !v.moment.Before(s.ExpiresAt) {
-		return hub.Errorf(hub.NotFound, "%s", v.lang.Text("web_history.share_gone"))
+		return v.gone("web_history.share_gone")
 	}
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (v *visit) sharedPage() error {
 	v.who.Tenant = s.Tenant
 	events, err := v.sharedEvents(&s)
 	if err == nil && len(events) == 0 {
-		err = hub.Errorf(hub.NotFound, "%s", v.lang.Text("web_history.share_gone"))
+		err = v.gone("web_history.share_gone")
 	}
 	if err != nil {
 		return err

@@ -173,7 +173,7 @@ func (v *visit) targetLine(t *hub.Target, f figures) targetLine {
 	line.Last, line.LastAt = v.result(hub.Result(r.Result), r.Status), r.At
 	switch {
 	case r.Outcome == store.TallyRetried:
-		line.Last += ", " + v.lang.Text("web.result.next", "time", v.clock(r.DueAt))
+		line.Last += ", " + v.lang.Text("web.result.next", "time", v.nextTry(r.DueAt, v.clock))
 	case r.Took > 0:
 		line.Last += ", " + v.lang.Duration(max(r.Took, time.Millisecond))
 	}
@@ -234,7 +234,7 @@ func (v *visit) sourceLines() ([]sourceLine, error) {
 		case len(newest) == 0:
 			line.Badge = Badge{"", "wait", v.lang.Text("web_today.never_heard")}
 		default:
-			line.Badge = Badge{"ok", "dot", v.lang.Text("web_today.heard", "duration", v.moment.Sub(newest[0].At))}
+			line.Badge = Badge{"ok", "dot", v.lang.Text("web_today.heard", "duration", max(v.moment.Sub(newest[0].At).Truncate(time.Second), time.Second))}
 		}
 		lines = append(lines, line)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -123,7 +124,10 @@ func (v *visit) showTable(refusal error) error {
 		Field{Name: "name", Pointer: "/name", Label: v.lang.Text("web.column.name"), Value: set.Name, Required: true},
 		Field{Name: "description", Pointer: "/description", Label: v.lang.Text("web_pipeline.description"), Value: set.Description},
 		Field{Name: "default", Pointer: "/default", Label: v.lang.Text("web_pipeline.default"), Value: fallback})
-	page.Form.ETag = etag
+	page.Form.ETag = v.heldAt(etag, refusal)
+	if t != nil && hub.CodeOf(refusal) == hub.PreconditionFailed {
+		page.Form.Differs = append(page.Form.Differs, v.wordsDiffer(t, page.Stops)...)
+	}
 	if refusal == nil && v.form("do") == "rows" {
 		for name, field := range page.Form.Fields {
 			field.Value = v.form(name)
@@ -134,6 +138,32 @@ func (v *visit) showTable(refusal error) error {
 		return v.refuse(refusal, "translation", title, page)
 	}
 	return v.show("translation", title, page)
+}
+
+// wordsDiffer are the words that somebody else stored in another way than they were typed here.
+func (v *visit) wordsDiffer(t *settings.Table, stops bool) (list []difference) {
+	mine := map[string]string{}
+	for _, row := range v.typedRows() {
+		if _, stored := t.Entries[row.Theirs]; row.Ours != "" || stored {
+			mine[row.Theirs] = row.Ours
+		}
+	}
+	all := maps.Clone(mine)
+	maps.Copy(all, t.Entries)
+	for _, word := range sortedKeys(all) {
+		if mine[word] != t.Entries[word] {
+			list = append(list, difference{word, mine[word], t.Entries[word]})
+		}
+	}
+	if said := func(stops bool) string {
+		if stops {
+			return v.lang.Text("web_pipeline.unknown_stop")
+		}
+		return v.lang.Text("web_pipeline.unknown_default")
+	}; stops != (t.Default == nil) {
+		list = append(list, difference{v.lang.Text("web_pipeline.unknown"), said(stops), said(!stops)})
+	}
+	return list
 }
 
 // addSeen adds the word that is asked for, and those which the last runs have met and the table lacks.

@@ -114,10 +114,10 @@ func (v *visit) userForm(u *settings.User, refusal error) userView {
 		Field{Name: "email", Pointer: "/email", Label: text("web_login.email"), Type: "email", Value: from.Email, Autocomplete: "off", Required: true},
 		v.roleField(from.Role), v.untilField(from.ExpiresAt, until))
 	if u != nil {
-		page.Form.ETag = v.Settings.UserETag(*u)
+		page.Form.ETag = v.heldAt(v.Settings.UserETag(*u), refusal)
 		page.Password = v.made.of(v.token, u.ID, v.moment).Reveal()
 		page.Renew, page.Delete = v.newForm(userPath(u)+"/password", nil), v.newForm(userPath(u)+"/delete", nil)
-		page.Delete.ETag = page.Form.ETag
+		page.Delete.ETag = v.Settings.UserETag(*u)
 	}
 	return page
 }

@@ -23,6 +23,7 @@ type visit struct {
 	w http.ResponseWriter
 	r *http.Request
 
+	path   string         // of the route, as it is listed
 	who    auth.Principal // see known
 	portal *portalPlace   // whose portal this is; nil in the console
 	token  string         // of the session
@@ -37,7 +38,7 @@ const maxForm = 4 << 20
 
 func (c *Console) answer(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		v := &visit{Console: c, w: w, r: req, moment: c.Now(), seen: c.Live.Changes(), portal: placeOf(req)}
+		v := &visit{Console: c, path: r.path, w: w, r: req, moment: c.Now(), seen: c.Live.Changes(), portal: placeOf(req)}
 		defer func() {
 			if p := recover(); p != nil {
 				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -65,7 +66,7 @@ func (v *visit) recognise() {
 		who, err := v.session()
 		if err == nil {
 			v.who = who
-		} else if hub.CodeOf(err) != hub.Unauthorized {
+		} else if hub.CodeOf(err) != hub.Unauthorized && v.ctx().Err() == nil { // else the browser has gone
 			v.Log.Error("session not read", "err", err)
 		}
 	}
@@ -104,7 +105,7 @@ func (v *visit) admit(r route) error {
 	if !v.known() {
 		return hub.Errorf(hub.Unauthorized, "nobody is signed in")
 	}
-	return v.who.Require(r.least)
+	return v.least(r.least)
 }
 
 // known tells whether the visitor is somebody: a user who is signed in, or the customer who came in by a portal link.
@@ -183,7 +184,8 @@ func (v *visit) fail(err error) {
 		return
 	}
 	status, headline := headlineOf(e.Code)
-	page := errorPage{Status: status, Headline: v.lang.Text(headline), Detail: v.lang.Sentence(e.Detail), Hint: v.lang.Sentence(e.Hint), SignedIn: v.known()}
+	page := errorPage{Status: status, Headline: v.lang.Text(headline), SignedIn: v.known()}
+	page.Detail, page.Hint = v.explained(err, e)
 	if err := v.render(status, "error", page.Headline, page); err != nil {
 		v.Log.Error("page failed", "path", v.r.URL.Path, "err", err)
 	}

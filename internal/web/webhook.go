@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -83,7 +84,7 @@ func (v *visit) settingsOf(e *hub.Endpoint) []setting {
 		{v.lang.Text("web_webhooks.events"), words(v.eventWords(e.Subscription.EventTypes))},
 		{v.lang.Text("web_webhook.condition"), condition},
 		{v.lang.Text("web_webhook.signature"), words(e.Signature.Schemes)},
-		{v.lang.Text("web_webhook.auth"), e.Auth.Type},
+		{v.lang.Text("web_webhook.auth"), v.lang.Text("web_webhook.auth." + cmp.Or(e.Auth.Type, hub.AuthNone))},
 		{v.lang.Text("web_webhook.retries"), words(retries)},
 		{v.lang.Text("web_webhook.success"), words(e.Success.Status)},
 		{v.lang.Text("web_webhook.rate"), rate},
@@ -100,7 +101,7 @@ func (v *visit) deliveryLines(t hub.Target) ([]deliveryLine, error) {
 	for i := range rows {
 		d := &rows[i]
 		line := deliveryLine{
-			Number: d.EventKey, Path: "/deliveries/" + d.ID().Text(), Type: d.Type, Reason: v.reason(d.Reason), At: d.ReceivedAt,
+			Number: d.EventKey, Path: "/deliveries/" + d.ID().Text(), Type: d.Type, Reason: v.deliveryReason(d, &t), At: d.ReceivedAt,
 			Badge: v.deliveryBadge(d, t.State),
 		}
 		if line.Number == "" {

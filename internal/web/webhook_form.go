@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/http"
 	"slices"
 
 	"hacek/internal/hub"
@@ -26,9 +25,8 @@ type webhookFormView struct {
 	Preview                          *webhookPreview
 	Test                             *webhookTest
 	Week                             *webhookWeek
-	Differs                          []setting // what somebody else stored meanwhile
-	AskMove                          bool      // what waits would go to another address
-	MoreHMAC                         int       // signatures beyond the one the form shows
+	AskMove                          bool // what waits would go to another address
+	MoreHMAC                         int  // signatures beyond the one the form shows
 }
 
 // insertList is the list of variables beside one field.
@@ -46,7 +44,7 @@ func (w webhookFormView) Insert(field string) insertList {
 }
 
 func (v *visit) newWebhookPage() error {
-	return v.showWebhookForm(nil, hub.DefaultEndpoint(), nil)
+	return v.showWebhookForm(nil, hub.DefaultEndpoint(), nil, nil)
 }
 
 func (v *visit) editWebhookPage() error {
@@ -54,19 +52,24 @@ func (v *visit) editWebhookPage() error {
 	if err != nil {
 		return err
 	}
-	return v.showWebhookForm(&t, t.Endpoint, nil)
+	var test *webhookTest
+	if v.r.URL.Query().Has("tested") {
+		test = v.keptTest(&t)
+	}
+	return v.showWebhookForm(&t, t.Endpoint, test, nil)
 }
 
-func (v *visit) showWebhookForm(t *hub.Target, e hub.Endpoint, test *webhookTest) error {
+// showWebhookForm shows the form with what is stored or was typed; wrong is what could not be read of that.
+func (v *visit) showWebhookForm(t *hub.Target, e hub.Endpoint, test *webhookTest, wrong error) error {
 	page, err := v.webhookForm(t, e, nil)
 	if err != nil {
 		return err
 	}
-	page.Preview, page.Test = v.webhookPreview(t, e, nil), test
+	page.Preview, page.Test = v.webhookPreview(t, e, wrong), test
 	return v.show("webhook_form", page.Title, page)
 }
 
-// saveNewWebhook and saveWebhook work what was pressed: save, test, or only look.
+// saveNewWebhook and saveWebhook work what was pressed: save, save and test, test without saving, or only look.
 func (v *visit) saveNewWebhook() error { return v.workWebhook(nil) }
 
 func (v *visit) saveWebhook() error {
@@ -84,13 +87,11 @@ func (v *visit) workWebhook(t *hub.Target) error {
 	}
 	e, wrong := v.typedEndpoint(stored)
 	do := v.form("do")
+	if do == "try" {
+		return v.tryWebhook(t, e, wrong)
+	}
 	if do != "save" && do != "test" {
-		page, err := v.webhookForm(t, e, nil)
-		if err != nil {
-			return err
-		}
-		page.Preview = v.webhookPreview(t, e, wrong)
-		return v.show("webhook_form", page.Title, page)
+		return v.showWebhookForm(t, e, nil, wrong)
 	}
 	if t != nil && wrong == nil && v.changesCondition(e, stored) {
 		return v.showWeek(t, e, stored)
@@ -99,22 +100,17 @@ func (v *visit) workWebhook(t *hub.Target) error {
 	if err != nil {
 		return v.refuseWebhook(t, e, err)
 	}
-	path := targetPath(&made)
-	switch {
-	case do == "test" && t == nil:
-		// The same form goes to the page of what now exists, so that a reload does not make it twice.
-		http.Redirect(v.w, v.r, v.at(path)+"/edit", http.StatusTemporaryRedirect)
-		return nil
-	case do == "test":
-		test, err := v.testWebhook(&made)
-		if err != nil {
-			return v.refuseWebhook(&made, e, err)
-		}
-		return v.showWebhookForm(&made, made.Endpoint, test)
-	case t == nil:
-		return v.goTo(path, "web_webhook.created", "name", made.Name)
+	said := "web_webhook.saved"
+	if t == nil {
+		said = "web_webhook.created"
 	}
-	return v.goTo(path, "web_webhook.saved", "name", made.Name)
+	if do == "save" {
+		return v.goTo(targetPath(&made), said, "name", made.Name)
+	}
+	if err := v.testWebhook(&made); err != nil {
+		return err
+	}
+	return v.goTo(v.testedPath(&made), said, "name", made.Name)
 }
 
 // storeWebhook creates or changes it; wrong is what could not be read. Everything that is wrong is told at once.
@@ -164,7 +160,7 @@ func (v *visit) refuseWebhook(t *hub.Target, e hub.Endpoint, refusal error) erro
 
 // webhookForm builds the page for an endpoint as it is stored or was typed; refusal is what saving was answered.
 func (v *visit) webhookForm(t *hub.Target, e hub.Endpoint, refusal error) (webhookFormView, error) {
-	page := webhookFormView{Title: v.lang.Text("web_webhook.new_title"), Active: e.Active, Compress: e.Request.Compress, Payload: e.Request.Payload, Simple: v.form("view") != "expert"}
+	page := webhookFormView{Title: v.lang.Text("web_webhook.new_title"), Active: e.Active, Compress: e.Request.Compress, Payload: e.Request.Payload, Simple: v.r.FormValue("view") != "expert"}
 	action := "/webhooks/new/own"
 	if t != nil {
 		page.ID, page.Name, page.Title, page.Badge = t.ID.Text(hub.EndpointPrefix), t.Name, t.Name, v.targetBadge(t)
@@ -182,6 +178,9 @@ func (v *visit) webhookForm(t *hub.Target, e hub.Endpoint, refusal error) (webho
 			if fields[i].Type != "password" && fields[i].Name != "own_types" && fields[i].Name != "condition" {
 				fields[i].Value = v.form(fields[i].Name)
 			}
+			if refusal == nil {
+				v.askAgain(&fields[i])
+			}
 		}
 	}
 	for i := range fields {
@@ -191,15 +190,15 @@ func (v *visit) webhookForm(t *hub.Target, e hub.Endpoint, refusal error) (webho
 	}
 	page.Form = v.newForm(action, refusal, fields...)
 	page.Form.Fields["own_types"].Value = words(own)
-	v.differs(&page, t, refusal)
+	v.differs(&page, t, &e, refusal)
 	if t != nil {
-		page.Form.ETag = v.Settings.ETag(*t)
+		page.Form.ETag = v.heldAt(v.Settings.ETag(*t), refusal)
+		if held := v.form("etag"); typed && refusal == nil && held != "" {
+			page.Form.ETag = held
+		}
 	}
 	page.Simple = page.Simple && len(page.Form.Wrong) == 0
-	page.FieldsMode = map[bool]string{true: "all", false: "some"}[e.Request.Fields == nil]
-	if e.Request.Fields != nil && len(*e.Request.Fields) == 0 {
-		page.FieldsMode = "none"
-	}
+	page.FieldsMode = fieldsMode(&e)
 	for _, scheme := range []struct{ name, title string }{{hub.SchemeStandard, "Standard Webhooks (HMAC-SHA256)"}, {hub.SchemeEd25519, "Standard Webhooks (Ed25519)"}, {hub.SchemeHMAC, v.lang.Text("web_webhook.scheme_hmac")}} {
 		page.Schemes = append(page.Schemes, webhookTick{scheme.name, scheme.title, slices.Contains(e.Signature.Schemes, scheme.name)})
 	}
@@ -231,29 +230,64 @@ func (v *visit) webhookHelp(page *webhookFormView, e *hub.Endpoint) error {
 	return err
 }
 
-// differs shows, after somebody else was faster, what is stored now where it is not what was typed.
-func (v *visit) differs(page *webhookFormView, t *hub.Target, refusal error) {
+// differs shows, after somebody else was faster, what is stored now beside what was typed, where they differ.
+func (v *visit) differs(page *webhookFormView, t *hub.Target, e *hub.Endpoint, refusal error) {
 	if t == nil || refusal == nil {
 		return
 	}
 	switch hub.CodeOf(refusal) {
 	case hub.PreconditionFailed:
-		now := v.webhookFields(&t.Endpoint, nil)
-		for i := range now {
-			f := page.Form.Fields[now[i].Name]
-			if f.Type != "password" && f.Name != "own_types" && unixLines(f.Value) != now[i].Value && f.Name != "condition" {
-				page.Differs = append(page.Differs, setting{now[i].Label, now[i].Value})
-			}
-		}
-		page.Differs = append(page.Differs, setting{v.lang.Text("web_webhooks.events"), words(t.Endpoint.Subscription.EventTypes)})
-		if c := t.Endpoint.Subscription.Condition; c != "" {
-			page.Differs = append(page.Differs, setting{v.lang.Text("web_webhook.condition"), c})
-		}
+		page.Form.Differs = v.webhookDiffers(&t.Endpoint, e)
 	case hub.Conflict:
 		was, err := hub.Origin(t.Endpoint.Request.URL)
 		is, other := hub.Origin(v.form("url"))
 		page.AskMove = err != nil || other != nil || was != is
 	}
+}
+
+// webhookDiffers compares what is stored with what was typed, in the words of the form. Secrets are not compared.
+func (v *visit) webhookDiffers(stored, typed *hub.Endpoint) (list []difference) {
+	note := func(name, mine, theirs string) {
+		if mine != theirs {
+			list = append(list, difference{name, mine, theirs})
+		}
+	}
+	theirs := v.webhookFields(stored, nil)
+	for i := range theirs {
+		f := &theirs[i]
+		if f.Type == "password" || f.Name == "own_types" || f.Name == "condition" || !v.r.PostForm.Has(f.Name) {
+			continue
+		}
+		if mine := unixLines(v.form(f.Name)); mine != f.Value {
+			note(f.Label, v.wordOf(f, mine), v.wordOf(f, f.Value))
+		}
+	}
+	text := func(key string) string { return v.lang.Text("web_webhook." + key) }
+	tick := func(is bool) string {
+		if is {
+			return v.lang.Text("web.differs.ticked")
+		}
+		return ""
+	}
+	note(text("is_active"), tick(typed.Active), tick(stored.Active))
+	note(v.lang.Text("web_webhooks.events"), words(typed.Subscription.EventTypes), words(stored.Subscription.EventTypes))
+	note(text("condition"), typed.Subscription.Condition, stored.Subscription.Condition)
+	note(text("body"), text("payload."+typed.Request.Payload), text("payload."+stored.Request.Payload))
+	note(text("fields_mode"), text("fields_"+fieldsMode(typed)), text("fields_"+fieldsMode(stored)))
+	note(text("compress"), tick(typed.Request.Compress), tick(stored.Request.Compress))
+	note(text("signature"), words(typed.Signature.Schemes), words(stored.Signature.Schemes))
+	return list
+}
+
+// fieldsMode is how much of the event's data is sent.
+func fieldsMode(e *hub.Endpoint) string {
+	switch {
+	case e.Request.Fields == nil:
+		return "all"
+	case len(*e.Request.Fields) == 0:
+		return "none"
+	}
+	return "some"
 }
 
 // changesCondition tells whether somebody should first see what the change would have done to last week's events.
@@ -269,9 +303,6 @@ func (v *visit) showWeek(t *hub.Target, e, stored hub.Endpoint) error {
 	page, err := v.webhookForm(t, e, nil)
 	if err != nil {
 		return err
-	}
-	if etag := v.form("etag"); etag != "" {
-		page.Form.ETag = etag // of what was first shown
 	}
 	page.Week, page.Preview = week, v.webhookPreview(t, e, nil)
 	return v.show("webhook_form", page.Title, page)

@@ -2,10 +2,8 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"hacek/internal/hub"
 	"hacek/internal/settings"
@@ -31,7 +29,7 @@ const (
 
 // eventsToTry are the sample and the tenant's newest events of the kinds.
 func (v *visit) eventsToTry(types []string, sample string) ([]Option, error) {
-	chosen := v.form("with")
+	chosen := v.r.FormValue("with")
 	list := []Option{{Value: "", Word: v.lang.Text("web_webhook.with_sample", "type", sample), Chosen: chosen == ""}}
 	if sample == "" {
 		list[0].Word = v.lang.Text("web_webhook.with_nothing")
@@ -55,7 +53,7 @@ func (v *visit) eventsToTry(types []string, sample string) ([]Option, error) {
 
 // tryWith is what a preview or a test is made of. An event that was pruned meanwhile gives way to the sample.
 func (v *visit) tryWith(sub hub.Subscription) (settings.TryInput, error) {
-	if id := v.form("with"); id != "" {
+	if id := v.r.FormValue("with"); id != "" {
 		if err := v.mayTry(id); err != nil {
 			return settings.TryInput{}, err
 		}
@@ -129,96 +127,4 @@ func headerText(headers []hub.Header) string {
 		b.WriteString(strings.ToLower(h.Name) + ": " + h.Value + "\n")
 	}
 	return visible(strings.TrimSuffix(b.String(), "\n"))
-}
-
-// webhookTest is what a test came to: the answer, where the time went, who answered.
-type webhookTest struct {
-	Badge                      Badge
-	At                         time.Time
-	Text, Error, Hint          string
-	Phases                     []testPhase
-	Water                      string // the phases as a sentence
-	Facts                      []setting
-	Answer                     Cut
-	HasAnswer                  bool
-	AnswerHeaders, SentHeaders string
-	Sent                       Cut
-	SentLine                   string
-}
-
-// testPhase is one part of the time; X and Width are in a field of 100.
-type testPhase struct{ Class, Word, X, Width string }
-
-func (v *visit) testWebhook(t *hub.Target) (*webhookTest, error) {
-	in, err := v.tryWith(t.Endpoint.Subscription)
-	if err != nil {
-		return nil, err
-	}
-	a, err := v.Settings.Test(v.ctx(), v.tenant(), t.ID.Text(hub.EndpointPrefix), in, v.by())
-	if err != nil {
-		return nil, err
-	}
-	text := func(key string, values ...any) string { return v.lang.Text("web_webhook."+key, values...) }
-	test := &webhookTest{At: v.Now(), Error: v.lang.Sentence(a.Error), Hint: v.lang.Sentence(a.Hint), Badge: Badge{"ok", "ok", text("worked")}}
-	rule := words(t.Endpoint.Success.Status)
-	if t.Endpoint.Success.Condition != "" {
-		rule += "; " + t.Endpoint.Success.Condition
-	}
-	took := v.lang.Duration(max(a.Took, time.Millisecond))
-	test.Text = text("test_good", "result", v.result(a.Result, a.Status), "duration", took, "rule", rule)
-	if a.Result != hub.Succeeded {
-		test.Badge = Badge{"fail", "fail", text("not_worked")}
-		test.Text = text("test_none", "result", v.result(a.Result, a.Status), "duration", took)
-		if a.Status > 0 {
-			test.Text = text("test_bad", "result", v.result(a.Result, a.Status), "duration", took, "rule", rule)
-		}
-	}
-	test.Phases, test.Water = v.phases(&a)
-	if p := a.Peer; p.Address != "" {
-		test.Facts = append(test.Facts, setting{text("peer"), p.Address})
-		connection := text("unencrypted")
-		if p.TLSVersion != "" {
-			connection = p.TLSVersion
-		}
-		test.Facts = append(test.Facts, setting{text("connection"), connection})
-		if p.Issuer != "" {
-			test.Facts = append(test.Facts, setting{text("certificate"), text("certificate_until", "issuer", p.Issuer, "date", v.lang.Date(p.Expires, v.zone))})
-		}
-	}
-	test.SentLine, test.SentHeaders, test.Sent = a.Request.Method+" "+visible(a.Request.URL), headerText(a.Request.Headers), cut(string(a.Request.Body))
-	test.HasAnswer = a.Response.Status > 0
-	test.Answer = cut(string(a.Response.Body))
-	var lines []string
-	for _, name := range sortedKeys(a.Response.Headers) {
-		lines = append(lines, strings.ToLower(name)+": "+strings.Join(a.Response.Headers[name], ", "))
-	}
-	test.AnswerHeaders = visible(strings.Join(lines, "\n"))
-	return test, nil
-}
-
-// phases cuts an attempt's time into name, connection, encryption, their work and the rest of the answer.
-func (v *visit) phases(a *hub.Attempt) (list []testPhase, sentence string) {
-	total := max(a.Timing.Total, a.Took)
-	if total <= 0 {
-		return nil, ""
-	}
-	before := a.Timing.DNS + a.Timing.Connect + a.Timing.TLS
-	var words []string
-	at := 0.0
-	for _, part := range []struct {
-		class, key string
-		took       time.Duration
-	}{
-		{"w1", "dns", a.Timing.DNS}, {"w2", "connect", a.Timing.Connect}, {"w3", "tls", a.Timing.TLS}, {"w4", "theirs", max(0, a.Timing.FirstByte-before)},
-	} {
-		if part.took <= 0 {
-			continue
-		}
-		width := min(float64(part.took)/float64(total)*100, 100-at)
-		word := v.lang.Text("web_webhook.phase."+part.key, "duration", v.lang.Duration(max(part.took, time.Millisecond)))
-		list = append(list, testPhase{part.class, word, fmt.Sprintf("%.1f", at), fmt.Sprintf("%.1f", width)})
-		words = append(words, word)
-		at += width
-	}
-	return list, strings.Join(words, ", ")
 }

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
@@ -84,6 +85,8 @@ func (h *house) publish(kind, key, data string) {
 	}
 }
 
+func refOf(t hub.Target) string { return t.ID.Text(hub.EndpointPrefix) }
+
 func (h *house) one(name string) hub.Target {
 	h.Helper()
 	t, err := h.settings.Endpoint(h.Context(), h.tenant.No, name)
@@ -114,13 +117,24 @@ func TestAWebhookIsMadeAndTestedOnOnePage(t *testing.T) {
 	form.Set("do", "preview")
 	b.do("POST", "/webhooks/new/own", form).want(200).has("/in/2018000057", "&#34;code&#34;: &#34;2018000057&#34;", "#order.price#", "1999.30")
 	form.Set("do", "test")
-	p := b.do("POST", "/webhooks/new/own", form).want(http.StatusTemporaryRedirect)
+	p := b.do("POST", "/webhooks/new/own", form).want(http.StatusSeeOther)
 	path := p.header.Get("Location")
-	tested := b.do("POST", path, form).want(200).has("Worked", "Answered 202", "By the success rule (2xx) that is delivered", "&lt;b&gt;HK-1", "127.0.0.1", "their answer")
+	tested := b.get(path).want(200).has("Worked", "Answered 202", "By the success rule (2xx) that is delivered", "&lt;b&gt;HK-1", "127.0.0.1", "their answer")
 	if sent := <-got; !strings.HasPrefix(sent, "/in/2018000057 {\"code\": \"2018000057\"}") {
 		t.Errorf("the test sent %q", sent)
 	}
-	tested.has(`value="&#34;1&#34;"`) // nothing was stored a second time
+	tested.has(`value="&#34;1&#34;"`)                    // nothing was stored a second time
+	b.get(path).want(200).has("Worked", "&lt;b&gt;HK-1") // a reload shows it again, and sends nothing
+	b.get(strings.Replace(path, "tested=1", "", 1)).want(200).hasNot("HK-1")
+	other := h.as("editor@example.com")
+	other.get(path).want(200).has("its result is not kept any longer").hasNot("HK-1")
+	h.clock.Advance(16 * time.Minute)
+	b.get(path).want(200).has("its result is not kept any longer").hasNot("HK-1")
+	select {
+	case again := <-got:
+		t.Errorf("a reload sent %q", again)
+	default:
+	}
 	if e := h.one("Sklad - WMS").Endpoint; e.Request.Payload != hub.PayloadTemplate || !e.Active {
 		t.Errorf("stored is %+v", e.Request)
 	}

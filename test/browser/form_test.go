@@ -70,6 +70,49 @@ func TestTwoPeopleEditTheSame(t *testing.T) {
 	oskar.see("“Sklad Ostrava” is saved.")
 }
 
+// TestC4_AWebhookIsTestedBeforeItIsSaved: the test is sent from the page and its result stands beside the form, which
+// stays as it was typed, secrets too.
+func TestC4_AWebhookIsTestedBeforeItIsSaved(t *testing.T) {
+	t.Parallel()
+	for _, language := range []string{"en", "de"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			say, h := words(language), startHub(t)
+			h.api(t, "PUT", "/v1/event-types/order.created", orderCreated)
+			address, taken := warehouse(t)
+			w := h.open(t, "en")
+			w.first()
+			w.do(speak(language))
+			w.visit("/webhooks/new/own")
+			w.tick(say("web_webhook.view_expert"))
+			w.fill(say("web.column.name"), "Sklad - WMS")
+			w.choose(say("web_webhook.auth"), say("web_webhook.auth.bearer"))
+			w.fill(say("web_webhook.token"), "typed-once")
+			w.fill(say("web_webhook.success_condition"), `response.json.queue == "other"`)
+			w.fill("URL", "nowhere")
+			w.press(say("web_webhook.try"))
+			w.see(say("web_webhook.not_sent"))
+			w.keepFor("refused")
+			w.fill("URL", address+"/in")
+			w.press(say("web_webhook.try"))
+			w.see(say("web_webhook.not_worked"), "202", say("web_webhook.saw"), "response.json.queue", "HK-1", say("web_webhook.test_unsaved"))
+			if got := next(t, taken); !strings.HasPrefix(got, "POST /in ") {
+				t.Errorf("the warehouse got %q", got)
+			}
+			if typed := w.value(say("web_webhook.token")); typed != "typed-once" {
+				t.Errorf("the token has become %q", typed)
+			}
+			w.fill(say("web_webhook.success_condition"), `response.json.queue == "HK-1"`)
+			w.press(say("web_webhook.try"))
+			w.see(say("web_webhook.worked"))
+			if stored := h.api(t, "GET", "/v1/endpoints", ""); strings.Contains(stored, "Sklad") {
+				t.Errorf("a test saved: %s", stored)
+			}
+			w.glance("webhook-form-tried-" + language)
+		})
+	}
+}
+
 // TestWhatIsTypedDuringAnAnswerIsNotLost: the preview is asked for, and before it comes somebody types on.
 func TestWhatIsTypedDuringAnAnswerIsNotLost(t *testing.T) {
 	t.Parallel()

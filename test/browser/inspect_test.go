@@ -91,6 +91,25 @@ func (w *window) changeLanguage(code string) {
 	w.find("the page in it", `(words) => document.documentElement.lang === words[0] ? document.body : null`, code)
 }
 
+// glance is inspect for a page that is the answer to a form: it is not loaded again.
+func (w *window) glance(name string) {
+	w.Helper()
+	axe, err := os.ReadFile(assets + "axe-core/axe.min.js")
+	if err != nil {
+		missing(w.T, "axe-core (make assets)")
+	}
+	for _, seen := range []struct {
+		name, theme string
+		width       int64
+	}{{"light", "light", 1280}, {"dark", "dark", 1280}, {"360", "light", 360}} {
+		w.do(look(seen.theme, seen.width))
+		w.audit(name+" "+seen.name, string(axe), `{runOnly: `+rules)
+		w.keep(name + "-" + seen.name)
+		axe = nil // the page has it
+	}
+	w.do(look("light", 1280))
+}
+
 // ask is what a script says, as text.
 func (w *window) ask(script string) string {
 	w.Helper()

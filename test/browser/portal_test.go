@@ -61,15 +61,16 @@ func TestP8_ACustomerLooksAfterTheirWebhooks(t *testing.T) {
 			if got := <-taken; !strings.HasPrefix(got, "POST /in/2018000057 ") {
 				t.Errorf("the warehouse got %q", got)
 			}
-			w.keepFor("tested")
+			w.do(chromedp.Reload())
+			w.see(says.worked, "202")
+			w.inspect("portal-tested", language) // in another language, too, it is this page
+			w.see(says.worked, "202", "HK-1")
 			w.press(says.save)
 			w.see("Sklad - WMS", says.active)
 			w.inspect("portal-webhook", language)
 			h.api(t, "POST", "/v1/tenants/shop/events", `{"type":"order.created","key":"2018000058","data":{"order":{"number":"2018000058"}}}`)
-			for got := range taken {
-				if strings.HasPrefix(got, "POST /in/2018000058 ") {
-					break
-				}
+			if got := <-taken; !strings.HasPrefix(got, "POST /in/2018000058 ") {
+				t.Errorf("a reload sent the test again: %q", got)
 			}
 			w.press(says.deliveries)
 			w.reloadUntil(says.delivered)
@@ -83,6 +84,66 @@ func TestP8_ACustomerLooksAfterTheirWebhooks(t *testing.T) {
 			w.visit("/login") // so that the next address is another page, not another place on this one
 			w.visit(link)
 			w.see(says.gone)
+		})
+	}
+}
+
+// A session ends while somebody types. A new link in the same place brings back what was typed, and so does a code.
+func TestE8_APortalSessionThatEndsKeepsWhatWasTyped(t *testing.T) {
+	t.Parallel()
+	for _, language := range []string{"en", "de"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			say, h := words(language), startHub(t)
+			w, staff := h.open(t, language), h.open(t, "en")
+			staff.first()
+			h.customer(t, "")
+			endAll := func() {
+				staff.visit("/settings/tenants")
+				staff.press("Shop & Co")
+				staff.press("Sessions in the portal")
+				staff.inspect("tenant-portal-sessions", "en")
+				staff.visit("/settings/tenants")
+				staff.press("Shop & Co")
+				staff.press("Sessions in the portal")
+				staff.press("End all sessions")
+				staff.see("All sessions in the portal of “Shop & Co” are ended.")
+			}
+			typed := func() {
+				w.press(say("web_webhooks.add"))
+				w.press(say("web_webhook.gallery_own"))
+				w.fill(say("web.column.name"), "Sklad <b>Brno</b>")
+				w.tick(map[string]string{"en": "New order", "de": "Neuer Auftrag"}[language])
+				w.fill("URL", "http://127.0.0.1:1/in/#order.number#")
+				w.see("/in/2018000057")
+			}
+			w.visit(h.portalLink(t, language))
+			typed()
+			endAll()
+			w.press(say("web_webhook.try")) // what a script asks is told there that the session is over, and the page follows
+			w.see(say("web_portal.over_kept"))
+			w.glance("portal-over-" + language)
+			w.visit(h.portalLink(t, language)) // the application opens a new link in the same place
+			w.see(say("web_login.resume_title"))
+			w.glance("portal-resume-" + language)
+			w.press(say("web_login.resume_go"))
+			w.see(say("web_webhook.test_unsaved")) // it was the test that was pressed
+			if name := w.value(say("web.column.name")); name != "Sklad <b>Brno</b>" {
+				t.Errorf("the name has become %q", name)
+			}
+			endAll()
+			w.press(say("web.action.save"))
+			w.see(say("web_portal.over_kept"))
+			link := h.portalLink(t, language)
+			w.fill(say("web_portal.code"), link[strings.IndexByte(link, '#')+1:])
+			w.press(say("web_portal.enter"))
+			w.see(say("web_login.resume_title"))
+			w.press(say("web_login.resume_go"))
+			w.see(say("web_webhook.created", "name", "Sklad <b>Brno</b>"))
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			// htmx says on the console that it was answered 401.
+			w.wrongs = slices.DeleteFunc(w.wrongs, func(wrong string) bool { return strings.Contains(wrong, "Response Status Error Code 401") })
 		})
 	}
 }

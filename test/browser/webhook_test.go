@@ -83,11 +83,8 @@ func TestP8_AWebhookWithItsTestIsOnePage(t *testing.T) {
 			w.press(says.save)
 			w.see("Sklad - WMS", says.active)
 			h.api(t, "POST", "/v1/events", `{"type":"order.created","key":"2018000058","data":{"order":{"number":"2018000058"}}}`)
-			got := next(t, taken)
-			for strings.HasPrefix(got, "POST /in/2018000057 ") { // the test again, by a reload of its page
-				got = next(t, taken)
-			}
-			if !strings.HasPrefix(got, "POST /in/2018000058 ") {
+			// The page of the test was reloaded meanwhile, which sends nothing.
+			if got := next(t, taken); !strings.HasPrefix(got, "POST /in/2018000058 ") {
 				t.Errorf("the warehouse got %q", got)
 			}
 		})

@@ -29,6 +29,8 @@ const (
 	shopWarehouses = 10
 	shopSteps      = 4
 	shopLooks      = 300 // changes of settings, which fill the audit
+	shopTill       = "TILL-7"
+	shopTillOrders = 50 // one order of so many is paid at that till: a number that thousands of events bear
 )
 
 func shopOrder(n int64) string { return fmt.Sprintf("2026%07d", n/shopSteps) }
@@ -39,11 +41,14 @@ func shopFails(n int64) bool { return uint32(n)*2654435761>>8%50 == 0 }
 // shopEvent appends the nth event; sent is when it was published, or notSent.
 func shopEvent(to []byte, n, sent int64) []byte {
 	order := n / shopSteps
-	start := len(to)
-	to = fmt.Appendf(to, `{"type":%q,"data":{"order":%q,"parcel":"CZ%09d","warehouse":"W%d","seq":%d,"sent":%d,"total":"%d.50","currency":"CZK",`+
+	start, till := len(to), ""
+	if order%shopTillOrders == 0 {
+		till = `"till":"` + shopTill + `",`
+	}
+	to = fmt.Appendf(to, `{"type":%q,"data":{"order":%q,"parcel":"CZ%09d","warehouse":"W%d","seq":%d,"sent":%d,"total":"%d.50","currency":"CZK",%s`+
 		`"customer":{"name":"Žofie Nováková","mail":"zofie%d@example.com"},"lines":[{"sku":"A-%d","count":2,"price":"499.00"},`+
 		`{"sku":"B-7","count":1,"price":"236.50"}],"note":"`,
-		shopTypes[n%shopSteps*5+order%5], shopOrder(n), order, n/20%shopWarehouses, firstSeq+n, sent, 100+order%5000, order%100_000, order%900)
+		shopTypes[n%shopSteps*5+order%5], shopOrder(n), order, n/20%shopWarehouses, firstSeq+n, sent, 100+order%5000, till, order%100_000, order%900)
 	to = append(to, strings.Repeat("x", max(0, bodySize-(len(to)-start)))...)
 	return append(to, `"}}`...)
 }
@@ -118,7 +123,7 @@ func (c *consoleStory) setUp(ctx context.Context) error {
 	for _, name := range shopTypes {
 		group, what, _ := strings.Cut(name, ".")
 		err := c.api.Do(ctx, "PUT", "/v1/event-types/"+name, rig.Object{
-			"title": rig.Object{"en": group + " " + what}, "group": group, "key": "order", "refs": []string{"parcel"},
+			"title": rig.Object{"en": group + " " + what}, "group": group, "key": "order", "refs": []string{"parcel", "till"},
 		}, nil)
 		if err != nil {
 			return fmt.Errorf("declare %s: %w", name, err)

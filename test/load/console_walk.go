@@ -201,6 +201,9 @@ func (c *consoleStory) pages(ctx context.Context) ([]*page, error) {
 		{"events of a type that never came", "/v1/events?type=no.such", "/events?type=no.such"},
 		{"events of a source", "/v1/events?source=stripe", "/events?source=stripe"},
 		{"events of a number", "/v1/events?key=" + order, "/events?key=" + order},
+		{"events of a busy till", "/v1/events?key=" + shopTill, "/events?key=" + shopTill},
+		{"events of a type and a source", "/v1/events?type=invoice.paid&source=stripe", "/events?type=invoice.paid&source=stripe"},
+		{"events of a type since half", "/v1/events?type=invoice.paid&since=" + since, "/events?type=invoice.paid&since=" + local(middle)},
 		{"events in 10 s", "/v1/events?since=" + since + "&until=" + soon, "/events?" + span},
 		{"deliveries", "/v1/deliveries", "/deliveries"},
 		{"deliveries failed", "/v1/deliveries?state=failed", "/deliveries?state=failed"},
@@ -209,9 +212,13 @@ func (c *consoleStory) pages(ctx context.Context) ([]*page, error) {
 		{"deliveries held", "/v1/deliveries?state=held", "/deliveries?state=held"},
 		{"deliveries cancelled", "/v1/deliveries?state=cancelled", "/deliveries?state=cancelled"},
 		{"deliveries of a target", "/v1/deliveries?target=" + target, "/deliveries?target=" + target},
+		{"deliveries of a target, delivered", "/v1/deliveries?state=delivered&target=" + target, "/deliveries?state=delivered&target=" + target},
+		{"deliveries of a target, held", "/v1/deliveries?state=held&target=" + target, "/deliveries?state=held&target=" + target},
 		{"deliveries of a target, failed", "/v1/deliveries?state=failed&target=" + target, "/deliveries?state=failed&target=" + target},
 		{"deliveries of the paused target", "/v1/deliveries?target=" + held, "/deliveries?target=" + held},
 		{"deliveries of a number", "/v1/deliveries?key=" + order, "/deliveries?key=" + order},
+		{"deliveries of a busy till", "/v1/deliveries?key=" + shopTill, "/deliveries?key=" + shopTill},
+		{"deliveries failed since half", "/v1/deliveries?state=failed&since=" + since, "/deliveries?state=failed&since=" + local(middle)},
 		{"deliveries in 10 s", "/v1/deliveries?since=" + since + "&until=" + soon, "/deliveries?" + span},
 		{"webhooks", "/v1/endpoints", "/webhooks"},
 		{"sources", "/v1/sources", "/sources"},
@@ -219,9 +226,22 @@ func (c *consoleStory) pages(ctx context.Context) ([]*page, error) {
 		{"requests accepted", "/v1/sources/stripe/requests?outcome=accepted", "/sources/stripe/requests?outcome=accepted"},
 		{"requests in quarantine", "/v1/sources/stripe/requests?outcome=quarantined", "/sources/stripe/requests?outcome=quarantined"},
 		{"requests ignored", "/v1/sources/stripe/requests?outcome=ignored", "/sources/stripe/requests?outcome=ignored"},
+		{"requests repeated", "/v1/sources/stripe/requests?outcome=duplicate", "/sources/stripe/requests?outcome=duplicate"},
+		{"requests of two outcomes", "/v1/sources/stripe/requests?outcome=quarantined,ignored", ""},
+		{"requests since half", "/v1/sources/stripe/requests?since=" + since, ""},
 		{"pipelines", "/v1/pipelines", "/pipelines"},
 		{"catalogue", "/v1/event-types", "/catalogue"},
 		{"audit", "/v1/audit", "/settings/audit"},
+		{"audit of the installation", "/v1/audit?of=installation", "/settings/audit?of=installation"},
+		{"connections", "/v1/connections", "/connections"},
+		{"translation tables", "/v1/tables", "/tables"},
+		{"packs", "/v1/packs", "/catalogue/packs"},
+		{"presets", "/v1/presets", "/webhooks/new"},
+		{"providers", "/v1/providers", "/catalogue/providers"},
+		{"listeners", "/v1/listeners", "/settings/listeners"},
+		{"users", "/v1/users", "/settings/users"},
+		{"keys", "/v1/keys", "/settings/keys"},
+		{"tenants", "/v1/tenants", "/settings/tenants"},
 	}
 	var all []*page
 	for _, l := range lists {
@@ -236,6 +256,10 @@ func (c *consoleStory) pages(ctx context.Context) ([]*page, error) {
 		return nil, fmt.Errorf("no event to look at: %w", err)
 	}
 	event := newest.Data[0].ID
+	if err := c.api.Do(ctx, "GET", "/v1/events?source=stripe", nil, &newest); err != nil || len(newest.Data) == 0 {
+		return nil, fmt.Errorf("no event that came in to look at: %w", err)
+	}
+	cameIn := newest.Data[len(newest.Data)-1].ID
 	if err := c.api.Do(ctx, "GET", "/v1/deliveries?state=failed", nil, &newest); err != nil || len(newest.Data) == 0 {
 		return nil, fmt.Errorf("no failed delivery to look at: %w", err)
 	}
@@ -247,6 +271,14 @@ func (c *consoleStory) pages(ctx context.Context) ([]*page, error) {
 		{name: "API one webhook", path: "/v1/endpoints/" + target},
 		{name: "API one webhook, paused", path: "/v1/endpoints/" + held},
 		{name: "API figures of a webhook", path: "/v1/endpoints/" + target + "/stats"},
+		{name: "API figures of a webhook, paused", path: "/v1/endpoints/" + held + "/stats"},
+		{name: "API figures of a webhook since half", path: "/v1/endpoints/" + target + "/stats?since=" + since},
+		{name: "API figures of a pipeline", path: "/v1/pipelines/" + c.pipeline + "/stats"},
+		{name: "one webhook, to change it", path: "/webhooks/" + target + "/edit"},
+		{name: "one type", path: "/catalogue/types/invoice.paid"},
+		{name: "audit of endpoints", path: "/settings/audit?kind=endpoint"},
+		{name: "audit by nobody", path: "/settings/audit?who=nobody"},
+		{name: "API one source", path: "/v1/sources/stripe"},
 		{name: "one source", path: "/sources/stripe"},
 		{name: "one pipeline", path: "/pipelines/" + c.pipeline},
 		{name: "quarantine", path: "/quarantine"},
@@ -258,6 +290,9 @@ func (c *consoleStory) pages(ctx context.Context) ([]*page, error) {
 		{name: "search: order number, its timeline", path: "/search?q=" + order},
 		{name: "search: parcel, its timeline", path: "/search?q=" + fmt.Sprintf("CZ%09d", c.events/8)},
 		{name: "search: event id, its timeline", path: "/search?q=" + event},
+		{name: "search: busy till, its timeline", path: "/search?q=" + shopTill},
+		{name: "search: event that came in, its timeline", path: "/search?q=" + cameIn},
+		{name: "API fates of an event that came in", path: "/v1/events/" + cameIn + "/fates"},
 		{name: "search: 9 of 11 digits", path: "/search?q=" + order[:9]},
 		{name: "search: 6 of 11 digits", path: "/search?q=" + order[:6]},
 		{name: "search: 2 of 11 digits", path: "/search?q=" + order[:2]},
@@ -267,8 +302,8 @@ func (c *consoleStory) pages(ctx context.Context) ([]*page, error) {
 		{name: "API search: order number", path: "/v1/search?q=" + order},
 		{name: "API search: 6 of 11 digits", path: "/v1/search?q=" + order[:6]},
 		{name: "API search: 2 of 11 digits", path: "/v1/search?q=" + order[:2]},
+		{name: "API search: busy till", path: "/v1/search?q=" + shopTill},
 		{name: "API search: nothing found", path: "/v1/search?q=20269999999"},
-		{name: "packs", path: "/catalogue/packs"},
 		{name: "replay, before it starts", path: "/replay"},
 	} {
 		all = append(all, &p)

@@ -15,6 +15,11 @@ addEventListener("click", (event) => {
   const from = event.target.closest("[data-copy]");
   if (from) navigator.clipboard?.writeText(document.getElementById(from.dataset.copy).value);
 });
+// An answer that a button cannot put in place - a session has ended, a right was taken - is a page of its own.
+addEventListener("htmx:responseError", (event) => {
+  const button = event.detail.elt;
+  if (button.matches("button[name]") && button.form) button.form.requestSubmit(button);
+});
 for (const field of document.querySelectorAll("[data-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
 }
