@@ -154,6 +154,9 @@ func (p *Publisher) replay(ctx context.Context, r *store.Replay) error {
 		return err
 	}
 	next := time.Now()
+	if r.Done > 0 && !f.Rate.IsZero() { // after a restart it keeps its pace, too
+		next = next.Add(f.Rate.Every() - max(0, p.Now().Sub(r.UpdatedAt)))
+	}
 	err := p.eachReplayed(ctx, r, f, func(e *hub.Event) error {
 		route := p.routing(r.Tenant).routes[r.To]
 		if route == nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"hacek/internal/expr"
@@ -27,8 +26,9 @@ type plan struct {
 	err    error  // the request cannot be judged: a person has to look
 }
 
-// judging is how long the accepting condition may take for all pieces of one request.
-const judging = 500 * time.Millisecond
+// judging is what the accepting condition may cost for all pieces of one request, as expr weighs it: about 500 ms of one
+// processor, however busy that is.
+const judging = 320 << 20
 
 var errSlow = errors.New("the accepting condition takes more than 500 ms for this request")
 
@@ -42,12 +42,12 @@ func (a *arrival) plan(r *roots, doc expr.Doc) plan {
 	if found && len(pieces) == 0 {
 		p.why = "its list " + a.Split + " is empty"
 	}
-	started := time.Now()
+	left := judging
 	for i := range pieces {
 		one := &pieces[i]
 		in := a.input(one)
-		why, err := a.takes(&in, one)
-		if err == nil && a.condition != nil && time.Since(started) > judging {
+		why, work, err := a.takes(&in, one)
+		if left -= work; err == nil && left < 0 {
 			err = errSlow
 		}
 		if err != nil {
@@ -98,19 +98,19 @@ func usable(text string, most int) bool {
 }
 
 // takes says why a piece is not accepted by rule, "" when it is. An error means that nobody can tell.
-func (a *arrival) takes(in *ingest.Input, one *piece) (string, error) {
+func (a *arrival) takes(in *ingest.Input, one *piece) (why string, work int, err error) {
 	if patterns := a.Accept.EventTypes; len(patterns) > 0 && !matchesAny(patterns, in.Type) && !matchesAny(patterns, in.VendorType) {
 		word := in.VendorType
 		if word == "" {
 			word = in.Type
 		}
-		return "the source does not accept the event type " + cut(word, 80), nil
+		return "the source does not accept the event type " + cut(word, 80), 0, nil
 	}
 	if a.unreadable != nil {
-		return "", fmt.Errorf("the accepting condition cannot be read: %w", a.unreadable)
+		return "", 0, fmt.Errorf("the accepting condition cannot be read: %w", a.unreadable)
 	}
 	if a.condition == nil {
-		return "", nil
+		return "", 0, nil
 	}
 	s := expr.NewScope()
 	s.SetDoc("data", one.data)
@@ -125,14 +125,14 @@ func (a *arrival) takes(in *ingest.Input, one *piece) (string, error) {
 	} else {
 		s.SetText("event", "key", "")
 	}
-	matched, err := a.condition.Match(s)
+	matched, work, err := a.condition.Weigh(s)
 	if err != nil {
-		return "", fmt.Errorf("the accepting %w", err)
+		return "", work, fmt.Errorf("the accepting %w", err)
 	}
 	if !matched {
-		return "the accepting condition does not hold: " + cut(a.Accept.Condition, 200), nil
+		return "the accepting condition does not hold: " + cut(a.Accept.Condition, 200), work, nil
 	}
-	return "", nil
+	return "", work, nil
 }
 
 func matchesAny(patterns []string, name string) bool {
