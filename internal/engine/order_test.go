@@ -216,7 +216,7 @@ func TestO2_O3_ReadsCrossWithRereads(t *testing.T) {
 					select {
 					case <-s.outcomes:
 						done++
-					case <-time.After(time.Millisecond):
+					case <-time.After(20 * time.Millisecond):
 					}
 					if done == events/2 {
 						s.publishAll(1, func(int) string { return "D" })

@@ -221,11 +221,11 @@ func (s *Store) commitAll(ctx context.Context, b *batch, lost *[]*batch) []*Outc
 	}
 	err := s.hot.commit(ctx, b)
 	if err == nil {
-		s.backlog.Add(-int64(len(b.outcomes)))
 		s.owed.move(b.moved)
 		if len(b.outcomes) > 0 && s.opt.Recorded != nil {
 			s.opt.Recorded(b.outcomes)
 		}
+		s.backlog.Add(-int64(len(b.outcomes)))
 		return nil
 	}
 	b.fresh, b.moved = nil, nil
