@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # The longest begin first.
-[ $# -gt 0 ] || set -- ./test/browser ./test/story ./internal/api ./...
+[ $# -gt 0 ] || set -- ./test/browser ./internal/api ./test/story ./internal/store ./internal/web ./internal/engine ./...
 
 if ! scripts/install.sh && [ "${CI-}" = true ]; then
 	exit 1

@@ -40,17 +40,7 @@ func (s *Service) Test(ctx context.Context, tenant int64, ref string, in TryInpu
 	if err != nil {
 		return hub.Attempt{}, err
 	}
-	event, err := s.tryEvent(ctx, tenant, t.Endpoint.Subscription, in)
-	if err != nil {
-		return hub.Attempt{}, err
-	}
-	compiled, err := sender.Compile(t.Endpoint, tenant)
-	if err != nil {
-		return hub.Attempt{}, err
-	}
-	attempt := s.Sender.Send(ctx, compiled, tryCall(t, event, s.now()))
-	s.Log.Info("endpoint tested", "endpoint", t.ID.Text(t.Prefix()), "by", by.Name, "result", attempt.Result, "took", attempt.Took)
-	return attempt, nil
+	return s.really(ctx, t, in, by, "saved")
 }
 
 // TestUnsaved makes one real call with settings that are not saved, as Test does with those that are. ref is the
@@ -64,16 +54,21 @@ func (s *Service) TestUnsaved(ctx context.Context, tenant int64, ref string, uns
 	if err := s.checkPortal(ctx, &t, prev, by); err != nil {
 		return hub.Attempt{}, err
 	}
-	event, err := s.tryEvent(ctx, tenant, t.Endpoint.Subscription, in)
+	return s.really(ctx, t, in, by, "unsaved")
+}
+
+// really makes the call; settings says which, for the log.
+func (s *Service) really(ctx context.Context, t hub.Target, in TryInput, by By, settings string) (hub.Attempt, error) {
+	event, err := s.tryEvent(ctx, t.Tenant, t.Endpoint.Subscription, in)
 	if err != nil {
 		return hub.Attempt{}, err
 	}
-	compiled, err := sender.Compile(t.Endpoint, tenant)
+	compiled, err := sender.Compile(t.Endpoint, t.Tenant)
 	if err != nil {
 		return hub.Attempt{}, err
 	}
 	attempt := s.Sender.Send(ctx, compiled, tryCall(t, event, s.now()))
-	s.Log.Info("unsaved endpoint tested", "endpoint", ref, "by", by.Name, "result", attempt.Result, "took", attempt.Took)
+	s.Log.Info("endpoint tested", "endpoint", t.ID.Text(t.Prefix()), "settings", settings, "by", by.Name, "result", attempt.Result, "took", attempt.Took)
 	return attempt, nil
 }
 

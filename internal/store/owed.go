@@ -35,6 +35,7 @@ type owed struct {
 const (
 	countEvery = 10 * time.Minute
 	countLook  = 5 * time.Second
+	countLimit = 20 * time.Second // of one count; what the committer waits for is its first moment
 	countAfter = 30 * time.Second // a commit of unknown outcome has ended by then, one way or the other
 )
 
@@ -127,6 +128,8 @@ func (o *owed) again(ctx context.Context, s *Store) error {
 	if !due {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, countLimit)
+	defer cancel()
 	var tx *sql.Tx
 	defer func() {
 		if tx != nil {
