@@ -88,6 +88,8 @@ func (s *Store) Run(ctx context.Context) error {
 	defer cancel()
 	upkeep.Go(func() { s.summing(running) })
 	upkeep.Go(func() { s.merging(running) })
+	upkeep.Go(func() { s.adding(running) })
+	upkeep.Go(func() { s.mending(running) })
 	work := context.WithoutCancel(ctx)
 	pause := firstPause
 	var over <-chan time.Time // outcomes that could not be written wait for it; everybody else goes on

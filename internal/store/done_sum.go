@@ -20,6 +20,31 @@ const (
 // mostStale bounds how many spans MendSums adds up again at once.
 const mostStale = 64
 
+const (
+	sumEvery  = 5 * time.Second
+	mendEvery = 30 * time.Second
+)
+
+// adding adds up finished deliveries until ctx ends.
+func (s *Store) adding(ctx context.Context) {
+	s.figure(ctx, sumEvery, func() (bool, error) { return s.SumDeliveries(ctx, s.now().Add(-spanLag)) })
+}
+
+// mending adds up again what has changed since, until ctx ends.
+func (s *Store) mending(ctx context.Context) {
+	s.figure(ctx, mendEvery, func() (bool, error) { return s.MendSums(ctx) })
+}
+
+func (s *Store) figure(ctx context.Context, every time.Duration, do func() (more bool, err error)) {
+	beside(ctx, spanPause, every, func() bool {
+		more, err := do()
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("finished deliveries not added up, so figures take longer", "err", err)
+		}
+		return more && err == nil
+	})
+}
+
 // targetSum is one row of done_sum, without its span.
 type targetSum struct {
 	target int64
@@ -32,8 +57,10 @@ func scanTargetSum(row rower) (x targetSum, err error) {
 }
 
 // SumDeliveries adds up the next span of deliveries, when it ends before a moment, and tells whether there may be more.
-// The moment must leave time for commits that are under way. Call it from one goroutine.
+// The moment must leave time for commits that are under way.
 func (s *Store) SumDeliveries(ctx context.Context, before time.Time) (more bool, err error) {
+	s.adds.Lock()
+	defer s.adds.Unlock()
 	read, cancel := s.read(ctx)
 	defer cancel()
 	tx, err := s.snapshot(read)
@@ -142,8 +169,10 @@ func (s *Store) keepSums(ctx context.Context, spans []seqRange, sums [][]targetS
 }
 
 // MendSums adds up again spans in which something has ended since they were added up. Until then Stats reads their
-// deliveries, so it only costs time when this comes late. Call it from the goroutine of SumDeliveries.
+// deliveries, so it only costs time when this comes late.
 func (s *Store) MendSums(ctx context.Context) (more bool, err error) {
+	s.adds.Lock()
+	defer s.adds.Unlock()
 	read, cancel := s.read(ctx)
 	defer cancel()
 	tx, err := s.snapshot(read)

@@ -126,6 +126,7 @@ type Store struct {
 
 	owed    owed
 	sums    sums
+	adds    sync.Mutex // held while finished deliveries are added up: two at once would write spans that overlap
 	queue   queue
 	backlog atomic.Int64
 	stuck   atomic.Bool

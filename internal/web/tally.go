@@ -13,7 +13,7 @@ import (
 
 // Tally counts how attempts end, by target and hour, and remembers the newest of each target. It writes what it has
 // counted every few seconds, so that a page of a busy day reads some rows instead of the day. A crash loses the last
-// seconds of the figures; the deliveries have everything, and are added up from here as well.
+// seconds of the figures; the deliveries have everything.
 type Tally struct {
 	Store *store.Store
 	Log   *slog.Logger
@@ -35,10 +35,6 @@ const (
 	tallyKept  = 8 * 24 * time.Hour
 	trimEvery  = time.Hour
 	lastWrite  = 3 * time.Second // may take the write of a stop
-
-	sumLag    = 30 * time.Second // a commit that is under way is over by then
-	sumFor    = time.Second      // of each round, so that a large database does not keep a processor
-	mendEvery = 30 * time.Second
 )
 
 // Recorded is told of outcomes right after their commit; it never blocks.
@@ -75,7 +71,7 @@ func (t *Tally) Recorded(outcomes []*store.Outcome) {
 func (t *Tally) Run(ctx context.Context) error {
 	tick := time.NewTicker(tallyEvery)
 	defer tick.Stop()
-	var trimmed, mended time.Time
+	var trimmed time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -86,31 +82,12 @@ func (t *Tally) Run(ctx context.Context) error {
 		case <-tick.C:
 			t.keep(ctx)
 		}
-		t.sum(ctx, t.Store.SumDeliveries)
-		if now := t.Now(); now.Sub(mended) >= mendEvery {
-			mended = now
-			t.sum(ctx, func(ctx context.Context, _ time.Time) (bool, error) { return t.Store.MendSums(ctx) })
-		}
 		if now := t.Now(); now.Sub(trimmed) >= trimEvery {
 			trimmed = now
 			err := t.Store.Write(ctx, func(tx *store.Tx) error { return tx.TrimTally(ctx, now.Add(-tallyKept)) })
 			if err != nil && ctx.Err() == nil {
 				t.Log.Warn("figures not trimmed", "err", err)
 			}
-		}
-	}
-}
-
-// sum lets the store add up finished deliveries for a while.
-func (t *Tally) sum(ctx context.Context, step func(context.Context, time.Time) (bool, error)) {
-	start := t.Now()
-	for more := true; more && t.Now().Sub(start) < sumFor; {
-		var err error
-		if more, err = step(ctx, t.Now().Add(-sumLag)); err != nil {
-			if ctx.Err() == nil {
-				t.Log.Warn("finished deliveries not added up, so figures take longer", "err", err)
-			}
-			return
 		}
 	}
 }

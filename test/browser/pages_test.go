@@ -6,7 +6,6 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/chromedp"
 )
 
 // signIn signs the administrator in where nobody is.
@@ -68,7 +67,7 @@ func TestEveryPageIsLookedAt(t *testing.T) {
 	link := w.ask(`document.querySelector("#share-link").value`)
 	w.inspect("share-made", "en")
 	w.visit("/deliveries")
-	w.do(chromedp.Click(w.find("a delivery", `() => document.querySelector("input[name=id]")`)))
+	w.with(clicked, "a delivery", `() => document.querySelector("input[name=id]")`)
 	w.press("Send them again")
 	w.inspect("bulk", "en")
 	w.visit("/webhooks/ep_nobody")

@@ -169,7 +169,7 @@ func TestE8_FromAReadyPipelineToARow(t *testing.T) {
 			w.press(says.addWord)
 			w.see("Čeká na balení")
 			w.inspect("translation", language)
-			w.write(w.find("a field", `(words, shown, text) => [...document.querySelectorAll("input")].find((e) => text(e) === words[0])`, says.oursFor), "packing")
+			w.with(written("packing"), "a field", `(words, shown, text) => [...document.querySelectorAll("input")].find((e) => text(e) === words[0])`, says.oursFor)
 			w.press(says.again)
 			w.see(says.saved)
 			wantRow(t, db, "packing")

@@ -13,9 +13,8 @@ import (
 // search types into the box that is on every page.
 func (w *window) search(text string) {
 	w.Helper()
-	box := w.find("the search box", `() => { const box = document.querySelector("input[type=search]"); box.value = ""; return box; }`)
-	w.write(box, text)
-	w.do(chromedp.SendKeys(box, "\r"))
+	w.with(func(box chromedp.CSS) step { return chromedp.Steps(written(text)(box), chromedp.SendKeys(box, "\r")) },
+		"the search box", `() => { const box = document.querySelector("input[type=search]"); box.value = ""; return box; }`)
 }
 
 // shopAndWarehouse is a hub that takes orders from a shop, asks it for the details, and tells the warehouse. got has

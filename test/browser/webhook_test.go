@@ -6,21 +6,19 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"github.com/chromedp/chromedp"
 )
 
 // tick presses a box, a switch or a choice by its words.
 func (w *window) tick(label string) {
 	w.Helper()
-	w.do(chromedp.Click(w.find("a box", `(words, shown, text) =>
-		[...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0] || text(e).startsWith(words[0] + " "))`, label)))
+	w.with(clicked, "a box", `(words, shown, text) =>
+		[...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0] || text(e).startsWith(words[0] + " "))`, label)
 }
 
 // enter and pick are fill and choose for fields whose name only a screen reader says.
 func (w *window) enter(name, value string) {
 	w.Helper()
-	w.write(w.find("a field", `(words, shown) => [...document.querySelectorAll("input")].filter(shown).find((e) => e.ariaLabel === words[0])`, name), value)
+	w.with(written(value), "a field", `(words, shown) => [...document.querySelectorAll("input")].filter(shown).find((e) => e.ariaLabel === words[0])`, name)
 }
 
 func (w *window) pick(name, option string) {

@@ -172,41 +172,49 @@ func (w *window) rest() {
 	}
 }
 
-// press presses the link or button that says so.
-func (w *window) press(word string) {
+// with does something with the element that a script finds. The page may be renewed between the look and the act, as
+// when its last part arrives; a person looks again.
+func (w *window) with(act func(chromedp.CSS) step, what, script string, words ...string) {
 	w.Helper()
-	for tries := 1; ; tries++ {
+	for deadline := time.Now().Add(patience); ; {
 		ctx, stop := context.WithTimeout(w.ctx, patience)
-		err := chromedp.Do(ctx, chromedp.Click(w.find("a button or link", `(words, shown, text) =>
-			[...document.querySelectorAll("a, button, summary, input[type=submit]")].filter(shown).find((e) => text(e) === words[0]) ??
-			[...document.querySelectorAll("a, button, summary")].filter(shown).find((e) => text(e).includes(words[0]))`, word)))
+		err := chromedp.Do(ctx, act(w.find(what, script, words...)))
 		stop()
 		if err == nil {
 			return
 		}
-		// The page may have been renewed between the look and the press; a person looks again.
-		if tries == 3 || !strings.Contains(err.Error(), "node with given id") {
+		if !strings.Contains(err.Error(), "node with given id") || time.Now().After(deadline) {
 			w.keepFor("failed")
 			w.Fatal(err)
 		}
 	}
 }
 
+func clicked(found chromedp.CSS) step { return chromedp.Click(found) }
+
+// written puts text into a field at once, as from a clipboard.
+func written(text string) func(chromedp.CSS) step {
+	return func(found chromedp.CSS) step {
+		return chromedp.Steps(chromedp.Focus(found), command(input.InsertText, input.InsertTextParams{Text: text}))
+	}
+}
+
+// press presses the link or button that says so.
+func (w *window) press(word string) {
+	w.Helper()
+	w.with(clicked, "a button or link", `(words, shown, text) =>
+		[...document.querySelectorAll("a, button, summary, input[type=submit]")].filter(shown).find((e) => text(e) === words[0]) ??
+		[...document.querySelectorAll("a, button, summary")].filter(shown).find((e) => text(e).includes(words[0]))`, word)
+}
+
 // fill types into the field with a label; what stood there goes.
 func (w *window) fill(label, value string) {
 	w.Helper()
-	field := w.find("a field", `(words, shown, text) => {
+	w.with(written(value), "a field", `(words, shown, text) => {
 		const label = [...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0]);
 		if (label?.control) label.control.value = "";
 		return label?.control;
 	}`, label)
-	w.write(field, value)
-}
-
-// write puts text into a field at once, as from a clipboard.
-func (w *window) write(field chromedp.CSS, text string) {
-	w.Helper()
-	w.do(chromedp.Focus(field), command(input.InsertText, input.InsertTextParams{Text: text}))
 }
 
 // choose picks an option by its words, or ticks a box with a label.
