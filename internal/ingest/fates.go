@@ -18,12 +18,18 @@ func (p *Publisher) Fates(ctx context.Context, tenant int64, id hub.ID) ([]hub.F
 type Routed struct {
 	publisher *Publisher
 	tenant    int64
-	targets   map[int64][]store.TargetAt // by the revision they were routed by
+	targets   map[int64][]pastTarget // by the revision they were routed by
+}
+
+// pastTarget is a target as it was; its route is made when somebody asks why it was not taken.
+type pastTarget struct {
+	store.TargetAt
+	route *route
 }
 
 // Routed begins with nothing read. What changes afterwards may not be seen.
 func (p *Publisher) Routed(tenant int64) *Routed {
-	return &Routed{publisher: p, tenant: tenant, targets: map[int64][]store.TargetAt{}}
+	return &Routed{publisher: p, tenant: tenant, targets: map[int64][]pastTarget{}}
 }
 
 // Fates lists what became of one event, for every target.
@@ -35,8 +41,13 @@ func (r *Routed) Fates(ctx context.Context, id hub.ID) ([]hub.Fate, error) {
 	}
 	targets, known := r.targets[e.RoutingRev]
 	if !known {
-		if targets, err = p.Store.TargetsAt(ctx, tenant, e.RoutingRev); err != nil {
+		then, err := p.Store.TargetsAt(ctx, tenant, e.RoutingRev)
+		if err != nil {
 			return nil, err
+		}
+		targets = make([]pastTarget, len(then))
+		for i := range then {
+			targets[i].TargetAt = then[i]
 		}
 		r.targets[e.RoutingRev] = targets
 	}
@@ -58,12 +69,12 @@ func (r *Routed) Fates(ctx context.Context, id hub.ID) ([]hub.Fate, error) {
 		f := hub.Fate{Target: t.Target}
 		if d := byTarget[t.No]; d != nil {
 			id := d.ID()
-			f.Delivery, f.Outcome, f.Reason = &id, outcome(d, t), d.Reason
+			f.Delivery, f.Outcome, f.Reason = &id, outcome(d, &t.TargetAt), d.Reason
 			if f.Outcome == hub.OutcomeHeld {
 				f.Reason = heldReason(&t.Now)
 			}
 		} else {
-			f.Outcome, f.Reason = hub.OutcomeSkipped, whySkipped(t, e, doc)
+			f.Outcome, f.Reason = hub.OutcomeSkipped, t.whySkipped(e, doc)
 		}
 		fates = append(fates, f)
 	}
@@ -89,7 +100,7 @@ func heldReason(t *hub.Target) string {
 }
 
 // whySkipped finds the reason in the settings of that time.
-func whySkipped(t *store.TargetAt, e *hub.Event, doc expr.Doc) string {
+func (t *pastTarget) whySkipped(e *hub.Event, doc expr.Doc) string {
 	if t.Later {
 		return "the " + string(t.Kind) + " was created after the event"
 	}
@@ -102,7 +113,10 @@ func whySkipped(t *store.TargetAt, e *hub.Event, doc expr.Doc) string {
 		}
 		return "switched off"
 	}
-	r := newRoute(t.Target)
+	if t.route == nil {
+		t.route = newRoute(t.Target)
+	}
+	r := t.route
 	if why := r.passes(e); why != "" {
 		return why
 	}

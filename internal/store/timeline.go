@@ -70,7 +70,7 @@ func (s *Store) RequestOf(ctx context.Context, source int64, e *hub.Event) (hub.
 	near := requestColumns + `
 		FROM request
 		WHERE source_no = $1 AND no = (
-			SELECT max(no)
+			SELECT no
 			FROM (
 				SELECT no, outcome, events
 				FROM request
@@ -78,7 +78,8 @@ func (s *Store) RequestOf(ctx context.Context, source int64, e *hub.Event) (hub.
 				ORDER BY no DESC
 				LIMIT $5
 			) AS near
-			WHERE outcome <> 'duplicate' AND ` + holds + `)`
+			WHERE outcome <> 'duplicate' AND ` + holds + `
+			LIMIT 1)` // the newest: they come in the order of the inner select
 	made := e.ID.Time() // numbers follow the moment an id was made
 	found, err := often(ctx, s, "requests", scanRequest, near, source, e.Tenant,
 		made.Add(-requestBefore).UnixMilli()<<12, made.Add(requestAfter).UnixMilli()<<12, requestsNear, e.ID[:])

@@ -5,9 +5,12 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
 	"os"
+	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -103,8 +106,66 @@ func database(t testing.TB, dsn string) string {
 	raw := make([]byte, 8)
 	_, _ = rand.Read(raw)
 	name := "hacek_test_" + hex.EncodeToString(raw)
-	exec(t, dsn, `CREATE DATABASE `+name)
+	exec(t, dsn, `CREATE DATABASE `+name+` TEMPLATE `+template(t, dsn))
 	t.Cleanup(func() { exec(t, dsn, `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`) })
+	return in(t, dsn, name)
+}
+
+// template names a database with the tables of today, which stays on the server: a copy costs less than to make them.
+func template(t testing.TB, dsn string) string {
+	t.Helper()
+	ctx, c := context.Background(), connect(t, dsn)
+	defer func() { _ = c.Close(ctx) }()
+	name := "hacek_template_" + migrations(t)
+	do := func(statement string) {
+		t.Helper()
+		if _, err := c.Exec(ctx, statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	do(`SELECT pg_advisory_lock(72)`) // tests of several packages run beside each other
+	defer do(`SELECT pg_advisory_unlock(72)`)
+	var made bool
+	if err := c.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)`, name).Scan(&made); err != nil {
+		t.Fatalf("look for %s: %v", name, err)
+	}
+	if made {
+		return name
+	}
+	half := name + "_half"
+	do(`DROP DATABASE IF EXISTS ` + half)
+	do(`CREATE DATABASE ` + half)
+	s, err := store.Open(ctx, store.Options{SecretKey: Key(), URL: in(t, dsn, half)})
+	if err != nil {
+		t.Fatalf("make the tables of %s: %v", half, err)
+	}
+	_ = s.Close()
+	do(`ALTER DATABASE ` + half + ` RENAME TO ` + name)
+	return name
+}
+
+// migrations is a digest of what makes the tables.
+func migrations(t testing.TB) string {
+	t.Helper()
+	_, here, _, _ := runtime.Caller(0)
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(here), "../migrations/postgres/*.sql"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no migrations beside %s: %v", here, err)
+	}
+	digest := sha256.New()
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = digest.Write(text)
+	}
+	return hex.EncodeToString(digest.Sum(nil)[:8])
+}
+
+// in is the DSN of another database of the same server.
+func in(t testing.TB, dsn, name string) string {
+	t.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatalf("%s is not a URL: %v", Postgres, err)
@@ -113,15 +174,20 @@ func database(t testing.TB, dsn string) string {
 	return u.String()
 }
 
-func exec(t testing.TB, dsn, statement string) {
+func connect(t testing.TB, dsn string) *pgx.Conn {
 	t.Helper()
-	ctx := context.Background()
-	c, err := pgx.Connect(ctx, dsn)
+	c, err := pgx.Connect(context.Background(), dsn)
 	if err != nil {
 		t.Fatalf("connect to %s: %v", Postgres, err)
 	}
-	defer func() { _ = c.Close(ctx) }()
-	if _, err := c.Exec(ctx, statement); err != nil {
+	return c
+}
+
+func exec(t testing.TB, dsn, statement string) {
+	t.Helper()
+	c := connect(t, dsn)
+	defer func() { _ = c.Close(context.Background()) }()
+	if _, err := c.Exec(context.Background(), statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 }
