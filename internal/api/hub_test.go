@@ -332,7 +332,7 @@ func (h *testHub) deliver(event string, result hub.Result, status int) string {
 	}
 	outcome := &store.Outcome{
 		Delivery: row.Delivery, Tenant: tenant.No, Attempt: &attempt, At: now,
-		Next: row.After(attempt, hub.DefaultRetry(), hub.Stuck{}, now, 0.5),
+		Next: row.After(&attempt, hub.DefaultRetry(), hub.Stuck{}, now, 0.5),
 	}
 	h.store.Record(outcome)
 	h.stream.Recorded([]*store.Outcome{outcome})

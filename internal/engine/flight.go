@@ -107,7 +107,7 @@ func (e *Engine) landed(f *flight, now time.Time) {
 		next.State, next.DueAt = hub.Pending, now
 	}
 	next.Plan = t.Release.Plan(f.done.attempt)
-	o := &store.Outcome{Delivery: n.delivery, Tenant: t.Tenant, Attempt: &f.done.attempt, Next: next, At: now,
+	o := &store.Outcome{Delivery: n.delivery, Tenant: t.Tenant, Attempt: f.done.attempt, Next: next, At: now,
 		Stateful: t.Kind == hub.KindPipeline, Progress: f.done.progress}
 	before := t.Health
 	health := before.After(f.done.attempt, f.probe, now)
@@ -233,7 +233,7 @@ func (e *Engine) dueAt(t *target, at time.Time) {
 }
 
 // judge disables a target that is lost, and brings back one that answers again.
-func (e *Engine) judge(t *target, a hub.Attempt, now time.Time) {
+func (e *Engine) judge(t *target, a *hub.Attempt, now time.Time) {
 	switch why, lost := t.Health.ShouldDisable(a, t.policy.DisableAfter.D(), now); {
 	case t.State == hub.Active && lost:
 		e.setState(t, hub.Disabled, why, now)

@@ -13,7 +13,7 @@ func (e *Engine) noticeHealth(t *target, before hub.Health, f *flight) {
 	if e.Notice == nil || f.done.own || most <= 0 {
 		return
 	}
-	a, now := &f.done.attempt, t.Health
+	a, now := f.done.attempt, t.Health
 	switch {
 	case now.Failures >= most && now.Failures > before.Failures && !now.FailingSince.Equal(t.noticed):
 		t.noticed = now.FailingSince

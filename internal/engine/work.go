@@ -17,7 +17,7 @@ type work interface {
 
 // done is one attempt, with what the steps of a pipeline have produced.
 type done struct {
-	attempt  hub.Attempt
+	attempt  *hub.Attempt
 	progress []byte
 	own      bool // it was about one of the hub's own events
 }
@@ -62,8 +62,8 @@ func (e *Engine) attempt(ctx context.Context, t *hub.Target, w work, d hub.Deliv
 	return out
 }
 
-func (e *Engine) failed(t *hub.Target, d hub.Delivery, r hub.Result, format string, args ...any) hub.Attempt {
-	return hub.Attempt{N: d.Tries + 1, At: e.Clock.Now(), Result: r, SettingsVersion: t.Version, Error: fmt.Sprintf(format, args...)}
+func (e *Engine) failed(t *hub.Target, d hub.Delivery, r hub.Result, format string, args ...any) *hub.Attempt {
+	return &hub.Attempt{N: d.Tries + 1, At: e.Clock.Now(), Result: r, SettingsVersion: t.Version, Error: fmt.Sprintf(format, args...)}
 }
 
 // brokenWork fails every attempt with the reason.
@@ -87,7 +87,7 @@ func (w endpointWork) try(ctx context.Context, e *Engine, t *hub.Target, d hub.D
 		a.Result = hub.Interrupted
 	}
 	if e.Attempted != nil && !a.Result.Ours() {
-		e.Attempted(t, call, &a)
+		e.Attempted(t, call, a)
 	}
 	return done{attempt: a}
 }
@@ -109,5 +109,5 @@ func (w pipelineWork) try(ctx context.Context, e *Engine, t *hub.Target, d hub.D
 			return e.Store.Write(ctx, func(tx *store.Tx) error { return tx.KeepProgress(ctx, d, progress) })
 		},
 	})
-	return done{attempt: r.Attempt, progress: r.Progress}
+	return done{attempt: &r.Attempt, progress: r.Progress}
 }

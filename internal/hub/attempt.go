@@ -108,7 +108,7 @@ type Peer struct {
 }
 
 // BlamesTarget reports failures that more tries of other deliveries would only repeat: transport, 5xx, 429.
-func (a Attempt) BlamesTarget() bool {
+func (a *Attempt) BlamesTarget() bool {
 	switch a.Result {
 	case TimedOut, NoAddress, NoConnection, TLSFailed, Garbage, AuthFailed:
 		return true

@@ -52,7 +52,7 @@ type Next struct {
 
 // After decides, after one attempt, whether a delivery is done, waits for its next try, or has failed. It is the
 // whole state machine. jitter is a random number from 0 up to 1.
-func (d Delivery) After(a Attempt, retry Retry, stuck Stuck, now time.Time, jitter float64) Next {
+func (d Delivery) After(a *Attempt, retry Retry, stuck Stuck, now time.Time, jitter float64) Next {
 	switch {
 	case a.Result == Succeeded && a.Status == 0:
 		return Next{State: Delivered, Tries: d.Tries + 1, Reason: "all steps done"}

@@ -35,7 +35,7 @@ func TestO4_AfterAnAttempt(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			next := Delivery{Tries: c.tries}.After(c.attempt, retry, c.stuck, noon, 0.5)
+			next := Delivery{Tries: c.tries}.After(&c.attempt, retry, c.stuck, noon, 0.5)
 			if next.State != c.state || next.Tries != c.counted {
 				t.Fatalf("got %s after %d tries, want %s after %d (%+v)", next.State, next.Tries, c.state, c.counted, next)
 			}
@@ -63,20 +63,20 @@ func TestO2_BreakerOpensDoublesAndCloses(t *testing.T) {
 	down := Attempt{Result: NoConnection}
 	var h Health
 	for range BreakerFailures - 1 {
-		h = h.After(down, false, noon)
+		h = h.After(&down, false, noon)
 	}
 	if h.Open() {
 		t.Fatalf("open after %d failures", h.Failures)
 	}
-	h = h.After(down, false, noon)
+	h = h.After(&down, false, noon)
 	if got := h.BackoffUntil.Sub(noon); got != time.Second {
 		t.Fatalf("backs off %s, want 1s", got)
 	}
-	if again := h.After(down, false, noon); again.BackoffUntil != h.BackoffUntil {
+	if again := h.After(&down, false, noon); again.BackoffUntil != h.BackoffUntil {
 		t.Fatal("an attempt that was under way made the backoff longer")
 	}
 	for _, want := range []time.Duration{2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
-		h = h.After(down, true, noon)
+		h = h.After(&down, true, noon)
 		if got := h.BackoffUntil.Sub(noon); got != want*time.Second {
 			t.Fatalf("after probe %d backs off %s, want %ds", h.Probes, got, want)
 		}
@@ -84,17 +84,17 @@ func TestO2_BreakerOpensDoublesAndCloses(t *testing.T) {
 	if h.FailingSince != noon {
 		t.Fatalf("failing since %s, want %s", h.FailingSince, noon)
 	}
-	if h = h.After(Attempt{Result: Succeeded}, true, noon); h != (Health{}) {
+	if h = h.After(&Attempt{Result: Succeeded}, true, noon); h != (Health{}) {
 		t.Fatalf("a success left %+v", h)
 	}
 }
 
 func TestO2_RetryAfterSlowsTheWholeTarget(t *testing.T) {
-	h := Health{}.After(Attempt{Result: Refused, Status: 429, RetryAfter: time.Minute}, false, noon)
+	h := Health{}.After(&Attempt{Result: Refused, Status: 429, RetryAfter: time.Minute}, false, noon)
 	if got := h.BackoffUntil.Sub(noon); got != time.Minute {
 		t.Fatalf("target backs off %s, want 1m", got)
 	}
-	h = Health{}.After(Attempt{Result: Refused, Status: 400, RetryAfter: time.Minute}, false, noon)
+	h = Health{}.After(&Attempt{Result: Refused, Status: 400, RetryAfter: time.Minute}, false, noon)
 	if h.Open() {
 		t.Fatal("a 400 closed the whole target")
 	}
@@ -114,7 +114,7 @@ func TestO4_ShouldDisable(t *testing.T) {
 		{"four days", noon.Add(-4 * day), Attempt{Result: TimedOut}, false},
 	}
 	for _, c := range cases {
-		if why, got := (Health{FailingSince: c.failing}).ShouldDisable(c.attempt, 5*day, noon); got != c.want || got && why == "" {
+		if why, got := (Health{FailingSince: c.failing}).ShouldDisable(&c.attempt, 5*day, noon); got != c.want || got && why == "" {
 			t.Errorf("%s: got %v (%q), want %v", c.name, got, why, c.want)
 		}
 	}

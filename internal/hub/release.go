@@ -40,7 +40,7 @@ func (r Release) person() Plan { return Plan(r.Resumes) << planBits }
 func (r Release) Plans() [3]Plan { return [3]Plan{r.Now(), r.person() + planOwn, planAsTold} }
 
 // Plan of the try that follows an attempt.
-func (r Release) Plan(a Attempt) Plan {
+func (r Release) Plan(a *Attempt) Plan {
 	switch {
 	case a.Result == Waiting:
 		return planAsTold

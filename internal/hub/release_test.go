@@ -33,12 +33,12 @@ func TestO2_O3_WhatIsBroughtForwardAndUntilWhen(t *testing.T) {
 		{"first recovered, then resumed", away, time.Time{}, both, minute(20)},
 	} {
 		for _, before := range []Release{{}, {Resumes: 7, Recoveries: 3}, {Resumes: 1, Recoveries: 1 << 20}} {
-			d := Delivery{Tries: 1, DueAt: minute(60), Plan: before.Plan(c.failed), AskedUntil: c.asked}
+			d := Delivery{Tries: 1, DueAt: minute(60), Plan: before.Plan(&c.failed), AskedUntil: c.asked}
 			after := c.since(before)
 			if got := after.Due(d); !got.Equal(c.want) {
 				t.Errorf("%s, after %+v: due %s, want %s", c.name, before, got, c.want)
 			}
-			if again := d.Planned(Next{Tries: 2, DueAt: minute(90), Plan: after.Plan(c.failed)}); after.Frees(again) {
+			if again := d.Planned(Next{Tries: 2, DueAt: minute(90), Plan: after.Plan(&c.failed)}); after.Frees(again) {
 				t.Errorf("%s: what failed again is free again at once", c.name)
 			}
 		}
@@ -79,12 +79,12 @@ func TestO2_TheBreakerIsRememberedUntilASuccess(t *testing.T) {
 		if h.Tripped {
 			t.Fatal("tripped before the breaker opened")
 		}
-		h = h.After(Attempt{Result: NoConnection}, false, now)
+		h = h.After(&Attempt{Result: NoConnection}, false, now)
 	}
-	if h = h.After(Attempt{Result: Refused, Status: 404}, true, now); !h.Tripped || h.Open() {
+	if h = h.After(&Attempt{Result: Refused, Status: 404}, true, now); !h.Tripped || h.Open() {
 		t.Errorf("it answers, but has taken nothing yet: %+v", h)
 	}
-	if h = h.After(Attempt{Result: Succeeded}, false, now); h != (Health{}) {
+	if h = h.After(&Attempt{Result: Succeeded}, false, now); h != (Health{}) {
 		t.Errorf("after a success: %+v", h)
 	}
 }

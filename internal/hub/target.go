@@ -104,7 +104,7 @@ func (h Health) Open() bool { return !h.BackoffUntil.IsZero() }
 
 // After is the target's health after one attempt. Only a failed probe makes the backoff longer: attempts that
 // were under way when the breaker opened tell nothing new.
-func (h Health) After(a Attempt, probe bool, now time.Time) Health {
+func (h Health) After(a *Attempt, probe bool, now time.Time) Health {
 	if a.Result == Succeeded {
 		return Health{}
 	}
@@ -139,7 +139,7 @@ func (h Health) After(a Attempt, probe bool, now time.Time) Health {
 }
 
 // ShouldDisable tells whether the target has failed for so long, or said so clearly, that the hub stops calling it.
-func (h Health) ShouldDisable(a Attempt, after time.Duration, now time.Time) (why string, yes bool) {
+func (h Health) ShouldDisable(a *Attempt, after time.Duration, now time.Time) (why string, yes bool) {
 	if a.Status == 410 && a.Result == Refused {
 		return "the receiver answered 410 Gone", true
 	}

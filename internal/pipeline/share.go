@@ -34,7 +34,7 @@ type flight struct {
 	done  chan struct{}
 
 	// set before done is closed
-	attempt hub.Attempt
+	attempt *hub.Attempt // nil when it had to be put off
 	whole   sender.Whole
 	out     outcome // when it had to be put off
 	err     error   // its run was stopped: somebody else must fetch
@@ -82,7 +82,7 @@ func (s *shared) fly(f *flight, now func() time.Time, fly func(f *flight, start 
 			f.err = context.Canceled
 		}
 		s.mu.Lock()
-		if finished && f.err == nil && f.attempt.Result == hub.Succeeded {
+		if finished && f.err == nil && f.attempt != nil && f.attempt.Result == hub.Succeeded {
 			s.order = append(s.order, f)
 			s.bytes += len(f.whole.Body)
 			s.forget(now())

@@ -39,19 +39,19 @@ func (f *confirm) do(ctx context.Context, w *work, s *step) outcome {
 	a, whole := w.Sender.Fetch(ctx, f.call, call)
 	leave()
 	w.hidden = append(w.hidden, whole.Hidden...)
-	w.evidence(&a, "")
+	w.evidence(a, "")
 	every, window := f.limit.Every.D(), f.limit.For.D()
 	if every == 0 {
 		every = confirmEvery
 	}
 	if a.Result != hub.Succeeded {
 		// Not there yet, busy, or away for a moment; anything else will not mend itself.
-		if patient(&a) {
+		if patient(a) {
 			if out, waits := w.poll(every, window, a.RetryAfter, a.Error); waits {
 				return out
 			}
 		}
-		return failed(&failure{call: &a})
+		return failed(&failure{call: a})
 	}
 	scope := sender.AnswerScope(whole.Status, whole.Headers, whole.Body)
 	if data, found := w.scope.Lookup("data"); found {

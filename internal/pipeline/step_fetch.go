@@ -109,8 +109,8 @@ func (f *fetch) do(ctx context.Context, w *work, s *step) outcome {
 	if err != nil || w.dry {
 		a, whole := w.Sender.Fetch(ctx, f.call, call)
 		w.hidden = append(w.hidden, whole.Hidden...)
-		w.evidence(&a, "")
-		return f.take(w, &a, &whole)
+		w.evidence(a, "")
+		return f.take(w, a, &whole)
 	}
 	key = sha256.Sum256(append(key[:], f.rule...))
 	after := w.repeats.latest(w.call.Event)
@@ -145,7 +145,7 @@ func (f *fetch) do(ctx context.Context, w *work, s *step) outcome {
 		out.note.Since = n.Since
 		return out
 	}
-	a := fl.attempt // shared with other runs, and only read
+	a := *fl.attempt // shared with other runs, and only read
 	w.hidden = append(w.hidden, fl.whole.Hidden...)
 	lead := ""
 	if !own {

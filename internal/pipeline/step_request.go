@@ -25,7 +25,7 @@ func (r *request) do(ctx context.Context, w *work, s *step) outcome {
 		return out
 	}
 	defer leave()
-	var a hub.Attempt
+	var a *hub.Attempt
 	var whole sender.Whole
 	if s.settings.As != "" {
 		a, whole = w.Sender.Fetch(ctx, r.call, call)
@@ -33,9 +33,9 @@ func (r *request) do(ctx context.Context, w *work, s *step) outcome {
 		a = w.Sender.Send(ctx, r.call, call)
 	}
 	w.hidden = append(w.hidden, whole.Hidden...)
-	w.evidence(&a, "")
+	w.evidence(a, "")
 	if a.Result != hub.Succeeded {
-		return failed(&failure{call: &a})
+		return failed(&failure{call: a})
 	}
 	doc, _ := sender.View(whole.Body)
 	return outcome{output: doc}

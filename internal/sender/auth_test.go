@@ -32,8 +32,8 @@ func nowhere(t *testing.T, log fmt.Stringer, secret string, outputs ...any) {
 	text := log.String()
 	for _, o := range outputs {
 		switch o := o.(type) {
-		case hub.Attempt:
-			text += string(appendRecord(nil, &Record{Attempt: &o})) + string(o.Request.Body) + string(o.Response.Body) + fmt.Sprintf("%+v", o)
+		case *hub.Attempt:
+			text += string(appendRecord(nil, &Record{Attempt: o})) + string(o.Request.Body) + string(o.Response.Body) + fmt.Sprintf("%+v", *o)
 		default:
 			text += fmt.Sprintf("%+v", o)
 		}
@@ -308,7 +308,7 @@ func TestE7_ExchangeOfCredentialsForAToken(t *testing.T) {
 	s, log := newSender(t)
 	c := compile(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"exchange","request":{"url":"%s/login","headers":{"X-App":"aplikace-tajna"},"body":"{\"pass\":\"heslo-heslo\"}"},
 		"token_path":"data.token","expires_path":"data.until","header":"X-Session: t=#token#;"}}`, r.URL, login.URL))
-	var last hub.Attempt
+	var last *hub.Attempt
 	for range 3 {
 		last = send(t, s, c, newCall(order))
 		wantResult(t, last, hub.Succeeded)

@@ -86,9 +86,9 @@ func TestP7_TheLogSaysWhichDataWentToWhomAndWhen(t *testing.T) {
 	call := newCall(`{"text":"a\u001b[2Jb\u202E","n":1234.50}`)
 	call.Now = time.Date(2026, 3, 4, 5, 6, 8, 9e6, time.UTC)
 	a := send(t, s, c, call)
-	l.Write(Record{Attempt: &a, Event: call.Event, EventID: "evt_1", DeliveryID: "dlv_1", AttemptID: "att_1", Tenant: "default", EndpointID: "ep_1", EndpointName: `WMS "hala 2"`})
+	l.Write(Record{Attempt: a, Event: call.Event, EventID: "evt_1", DeliveryID: "dlv_1", AttemptID: "att_1", Tenant: "default", EndpointID: "ep_1", EndpointName: `WMS "hala 2"`})
 	a.Request.Body = []byte("\xff\x00binary")
-	l.Write(Record{Attempt: &a, Event: call.Event})
+	l.Write(Record{Attempt: a, Event: call.Event})
 	stop()
 
 	list := readLog(t, path)

@@ -122,7 +122,7 @@ func newCall(data string) Call {
 	}
 }
 
-func send(t *testing.T, s *Sender, c *Compiled, call Call) hub.Attempt {
+func send(t *testing.T, s *Sender, c *Compiled, call Call) *hub.Attempt {
 	t.Helper()
 	a := s.Send(context.Background(), c, call)
 	if strings.Contains(a.Error, "BUG") {
@@ -131,7 +131,7 @@ func send(t *testing.T, s *Sender, c *Compiled, call Call) hub.Attempt {
 	return a
 }
 
-func wantResult(t *testing.T, a hub.Attempt, want hub.Result) {
+func wantResult(t *testing.T, a *hub.Attempt, want hub.Result) {
 	t.Helper()
 	if a.Result != want {
 		t.Fatalf("result %q (status %d, %s; %s), want %q", a.Result, a.Status, a.Error, a.Hint, want)

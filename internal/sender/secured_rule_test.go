@@ -104,7 +104,7 @@ func TestRule1_AnswersAreCapped(t *testing.T) {
 		})
 		defer close(release)
 		for _, r := range []*receiver{silent, slow} {
-			done := make(chan hub.Attempt, 1)
+			done := make(chan *hub.Attempt, 1)
 			c := compile(t, fmt.Sprintf(`{"request":{"url":"%s","timeout":"200ms"},"auth":%s}`, r.URL, auth))
 			go func() { done <- s.Send(t.Context(), c, newCall(order)) }()
 			select {

@@ -104,12 +104,12 @@ func (s *Sender) userAgent() string {
 }
 
 // Send makes one call and tells how it ended. It never panics: a bug of ours is an attempt that says so.
-func (s *Sender) Send(ctx context.Context, c *Compiled, call Call) (a hub.Attempt) {
+func (s *Sender) Send(ctx context.Context, c *Compiled, call Call) *hub.Attempt {
 	if call.Now.IsZero() {
 		call.Now = time.Now()
 	}
 	started := time.Now()
-	a = hub.Attempt{N: call.Number, At: call.Now, SettingsVersion: call.SettingsVersion, Test: call.Test}
+	a := &hub.Attempt{N: call.Number, At: call.Now, SettingsVersion: call.SettingsVersion, Test: call.Test}
 	defer func() {
 		if bug := recover(); bug != nil {
 			if s.Log != nil {
@@ -121,7 +121,7 @@ func (s *Sender) Send(ctx context.Context, c *Compiled, call Call) (a hub.Attemp
 		a.Took = time.Since(started)
 		a.Timing.Total = a.Took
 	}()
-	s.attempt(ctx, limited{ctx, started.Add(c.timeout), call.Lasting}, c, &call, &a)
+	s.attempt(ctx, limited{ctx, started.Add(c.timeout), call.Lasting}, c, &call, a)
 	return a
 }
 

@@ -26,7 +26,7 @@ type Whole struct {
 
 // Fetch is Send, and hands on the whole answer besides. An answer beyond WholeAnswer is a failure that says so: half
 // a record would be taken for a whole one.
-func (s *Sender) Fetch(ctx context.Context, c *Compiled, call Call) (hub.Attempt, Whole) {
+func (s *Sender) Fetch(ctx context.Context, c *Compiled, call Call) (*hub.Attempt, Whole) {
 	var whole Whole
 	call.whole, call.limit = &whole, WholeAnswer
 	a := s.Send(ctx, c, call)

@@ -67,7 +67,7 @@ func (s *Service) really(ctx context.Context, t hub.Target, in TryInput, by By, 
 	if err != nil {
 		return hub.Attempt{}, err
 	}
-	attempt := s.Sender.Send(ctx, compiled, tryCall(t, event, s.now()))
+	attempt := *s.Sender.Send(ctx, compiled, tryCall(t, event, s.now()))
 	s.Log.Info("endpoint tested", "endpoint", t.ID.Text(t.Prefix()), "settings", settings, "by", by.Name, "result", attempt.Result, "took", attempt.Took)
 	return attempt, nil
 }

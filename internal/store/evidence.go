@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -15,7 +17,22 @@ import (
 // EncodeAttempt writes an attempt as compact JSON, by hand because every delivery pays for it. The event's data
 // inside the body sent are left out: they are stored with the event, and DecodeAttempt puts them back.
 func EncodeAttempt(a *hub.Attempt) []byte {
-	j := jsonText(make([]byte, 0, 1024+len(a.Request.Body)-a.Request.DataLen+len(a.Response.Body)))
+	draft := drafts.Get().(*jsonText)
+	defer drafts.Put(draft)
+	*draft = (*draft)[:0].attempt(a)
+	text := bytes.Clone(*draft)
+	if cap(*draft) > mostDraft {
+		*draft = nil
+	}
+	return text
+}
+
+// drafts are where attempts are encoded; only then it is known how long they are.
+var drafts = sync.Pool{New: func() any { return new(jsonText) }}
+
+const mostDraft = 64 << 10 // bytes that are kept for the next
+
+func (j jsonText) attempt(a *hub.Attempt) jsonText {
 	j = append(j, '{')
 	j = j.number("n", int64(a.N))
 	if !a.At.IsZero() {

@@ -24,7 +24,7 @@ func TestO2_O3_WhatWasBroughtForwardIsReadInOrderOfAcceptance(t *testing.T) {
 		since := before
 		since.Recoveries, since.RecoveredAt = 2, noon.Add(time.Minute)
 		away, own, told := hub.Attempt{Result: hub.NoConnection}, hub.Attempt{Result: hub.Refused, Status: 404}, hub.Attempt{Result: hub.Waiting}
-		for i, plan := range []hub.Plan{before.Plan(away), before.Plan(own), before.Plan(told), since.Plan(away), before.Plan(away)} {
+		for i, plan := range []hub.Plan{before.Plan(&away), before.Plan(&own), before.Plan(&told), since.Plan(&away), before.Plan(&away)} {
 			due := noon.Add(time.Hour - time.Duration(i)*time.Minute)
 			o := w.tried(open[i], hub.Refused, 500, hub.Next{State: hub.Pending, Tries: 1, DueAt: due, Plan: plan, AskedUntil: noon.Add(time.Second)})
 			o.Health, o.Release = &hub.Health{Failures: i, Tripped: i == 4}, since

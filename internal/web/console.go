@@ -4,6 +4,7 @@ package web
 
 import (
 	"context"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"time"
@@ -53,7 +54,7 @@ type Console struct {
 
 	made   madeSecrets
 	tried  triedCalls
-	pages  *pages
+	pages  *template.Template
 	assets *assets
 	guard  http.CrossOriginProtection
 }

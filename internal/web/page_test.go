@@ -3,6 +3,9 @@ package web_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +128,7 @@ func (h *house) attempt(d store.DeliveryRow, a hub.Attempt) {
 	a.N, a.At = 1, h.clock.Now()
 	o := &store.Outcome{
 		Delivery: d.Delivery, Tenant: h.tenant.No, Attempt: &a, At: a.At,
-		Next: d.After(a, hub.DefaultRetry(), hub.Stuck{}, a.At, 0.5),
+		Next: d.After(&a, hub.DefaultRetry(), hub.Stuck{}, a.At, 0.5),
 	}
 	h.store.Record(o)
 	if err := h.store.Canary(h.Context()); err != nil { // writes are done in order
@@ -145,4 +148,34 @@ func TestEveryLanguageSpeaks(t *testing.T) {
 	b.get("/", "Accept-Language", "de").want(http.StatusOK).has("Zatím není nic propojeno")
 	b.post("/profile/look", "theme", "dark", "to", "/").want(http.StatusSeeOther)
 	b.get("/").want(http.StatusOK).has(`data-theme="dark"`, "Zatím není nic propojeno")
+}
+
+// All templates are one set: the second of a name would silently take the place of the first.
+func TestEveryTemplateHasANameOfItsOwn(t *testing.T) {
+	seen := map[string]string{}
+	name := func(name, file string) {
+		if other, taken := seen[name]; taken {
+			t.Errorf("%s and %s both define %q", other, file, name)
+		}
+		seen[name] = file
+	}
+	files, err := filepath.Glob("templates/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	partials, err := filepath.Glob("templates/partial/*.html")
+	if err != nil || len(partials) == 0 {
+		t.Fatalf("no partials: %v", err)
+	}
+	defined := regexp.MustCompile(`{{-?\s*(?:define|block) "([^"]+)"`)
+	for _, file := range append(files, partials...) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name(filepath.Base(file), file)
+		for _, d := range defined.FindAllSubmatch(text, -1) {
+			name(string(d[1]), file)
+		}
+	}
 }

@@ -5,9 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"net/http"
-	"path"
 	"strings"
 	"time"
 
@@ -19,22 +17,10 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// pages holds one set of templates for each page: the page, its frame, and the partials.
-type pages struct{ sets map[string]*template.Template }
-
-// parsePages reads templates/*.html. A page is a file of its own; what several share is in templates/partial.
-func parsePages() *pages {
-	shared := template.Must(template.New("").Funcs(template.FuncMap{"in": in}).ParseFS(templateFiles, "templates/partial/*.html"))
-	p := &pages{sets: map[string]*template.Template{}}
-	names, err := fs.Glob(templateFiles, "templates/*.html")
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	for _, name := range names {
-		set := template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, name))
-		p.sets[strings.TrimSuffix(path.Base(name), ".html")] = set
-	}
-	return p
+// parsePages reads templates/*.html. A page is a file of its own; what several share is in templates/partial. All are
+// one set: a set for each page would be a copy of everything shared, which is most of what an idle hub keeps in memory.
+func parsePages() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{"in": in}).ParseFS(templateFiles, "templates/partial/*.html", "templates/*.html"))
 }
 
 // partial is what a partial works on: the frame it stands in, and its own value.
@@ -187,12 +173,8 @@ func (v *visit) show(name, title string, page any) error {
 
 // render writes a page whole or not at all, so that an error has a page of its own.
 func (v *visit) render(status int, name, title string, page any) error {
-	set := v.pages.sets[name]
-	if set == nil {
-		return fmt.Errorf("BUG: no template %s.html", name)
-	}
 	var out bytes.Buffer
-	if err := set.ExecuteTemplate(&out, name+".html", screen{v.frame(title), page}); err != nil {
+	if err := v.pages.ExecuteTemplate(&out, name+".html", screen{v.frame(title), page}); err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
