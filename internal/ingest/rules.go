@@ -1,17 +1,12 @@
 package ingest
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"strings"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"hacek/internal/expr"
 	"hacek/internal/hub"
+	"hacek/internal/schema"
 )
 
 // EventRule is what a declared event type asks of its events.
@@ -24,7 +19,7 @@ type EventRule struct {
 
 type rule struct {
 	EventRule
-	schema *jsonschema.Schema
+	schema *schema.Schema
 	broken error
 }
 
@@ -34,7 +29,9 @@ func (p *Publisher) SetEventTypes(rules []EventRule) {
 	for _, r := range rules {
 		c := &rule{EventRule: r}
 		if len(r.Schema) > 0 {
-			c.schema, c.broken = CompileSchema(r.Schema)
+			var wrong hub.Problems
+			c.schema = schema.Compile(&wrong, "/schema", r.Schema)
+			c.broken = wrong.Err()
 		}
 		types[r.Name] = c
 	}
@@ -82,11 +79,17 @@ func (r *rule) apply(e *hub.Event, key *string, doc expr.Doc) error {
 	if r.schema == nil {
 		return nil
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(doc.Raw()))
-	if err != nil {
+	var wrong hub.Problems
+	if err := r.schema.Check(&wrong, "/data", doc.Raw()); err != nil {
 		return hub.Errorf(hub.NotJSON, "data: %v", err)
 	}
-	return schemaError(r.Name, r.schema.Validate(value))
+	if len(wrong) == 0 {
+		return nil
+	}
+	broken := hub.Errorf(hub.SchemaViolated, "the data do not fit the schema of %s: %s %s", r.Name, wrong[0].Pointer, wrong[0].Detail).
+		WithHint("GET /v1/event-types/%s shows the schema and a sample", r.Name)
+	broken.Fields = wrong
+	return broken
 }
 
 // number reads a business number; what no database or index could carry is no number.
@@ -100,50 +103,4 @@ func number(doc expr.Doc, path string) string {
 		return ""
 	}
 	return text
-}
-
-// CompileSchema reads a JSON Schema (2020-12 unless it says otherwise). It loads nothing from anywhere.
-func CompileSchema(raw json.RawMessage) (*jsonschema.Schema, error) {
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
-	if err != nil {
-		return nil, err
-	}
-	c := jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	c.UseLoader(jsonschema.SchemeURLLoader{})
-	if err := c.AddResource("schema.json", value); err != nil {
-		return nil, err
-	}
-	return c.Compile("schema.json")
-}
-
-// schemaError lists every violation with its pointer.
-func schemaError(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var violation *jsonschema.ValidationError
-	if !errors.As(err, &violation) {
-		return hub.Errorf(hub.SchemaViolated, "the data do not fit the schema of %s: %v", name, err)
-	}
-	var wrong hub.Problems
-	leaves(violation, &wrong)
-	e := hub.Errorf(hub.SchemaViolated, "the data do not fit the schema of %s: %s %s", name, wrong[0].Pointer, wrong[0].Detail).
-		WithHint("GET /v1/event-types/%s shows the schema and a sample", name)
-	e.Fields = wrong
-	return e
-}
-
-func leaves(v *jsonschema.ValidationError, wrong *hub.Problems) {
-	for _, cause := range v.Causes {
-		leaves(cause, wrong)
-	}
-	if len(v.Causes) > 0 {
-		return
-	}
-	pointer := "/data"
-	for _, token := range v.InstanceLocation {
-		pointer += "/" + hub.EscapePointer(token)
-	}
-	wrong.Add(pointer, "%s", v.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
 }

@@ -24,6 +24,7 @@ var speaking = map[string]struct {
 }{
 	"hub":        {all: true},
 	"expr":       {all: true},
+	"schema":     {all: true},
 	"sender":     {all: true, without: []string{"deliverylog.go", "logline.go", "lean.go"}}, // the log on disk; bytes of HTTP
 	"pipeline":   {all: true},
 	"connection": {all: true},

@@ -52,7 +52,7 @@ func TestM7_MistakesAreFoundAtSave(t *testing.T) {
 		{`[{"type":"publish","event":{"type":"hacek.x"}}]`, "/steps/0/event/type", "hub's own"},
 		{`[{"type":"publish","event":{"type":""}}]`, "/steps/0/event/type", "is missing"},
 		{`[{"type":"publish","event":{"type":"a","data":{"x":"#later.x#"}}},{"type":"map","as":"later","fields":{"x":"1"}}]`, "/steps/0/event/data", "comes later"},
-		{`[{"type":"validate","schema":{"type":7}}]`, "/steps/0/schema", "cannot be used"},
+		{`[{"type":"validate","schema":{"type":7}}]`, "/steps/0/schema/type", "fits none of the alternatives"},
 		{`[{"type":"validate","schema":{"$ref":"https://a.example/s.json"}}]`, "/steps/0/schema", "never loaded"},
 		{`[{"type":"validate","schema":{"$schema":"http://json-schema.org/draft-07/schema#"}}]`, "/steps/0/schema/$schema", "2020-12"},
 		{`[` + strings.Repeat(`{"type":"wait","for":"1s"},`, 50) + `{"type":"wait","for":"1s"}]`, "/steps", "at most 50"},

@@ -12,8 +12,12 @@ import (
 
 	"hacek/internal/expr"
 	"hacek/internal/hub"
+	"hacek/internal/schema"
 	"hacek/internal/store"
 )
+
+// maxSample is how many bytes the sample of an event type may have.
+const maxSample = 256 << 10
 
 // EventType is a kind of event as the catalogue shows it. Event types belong to the installation, not to a tenant.
 type EventType struct {
@@ -90,7 +94,12 @@ func (t *EventType) validate() error {
 		}
 	}
 	if t.Schema != nil {
-		checkSchema(&p, t.Schema, t.Sample)
+		s := schema.Compile(&p, "/schema", t.Schema)
+		if s != nil && t.Sample != nil {
+			if err := s.Check(&p, "/sample", t.Sample); err != nil {
+				p.Add("/sample", "is not JSON")
+			}
+		}
 	}
 	return p.Err()
 }

@@ -107,6 +107,8 @@ func (v *visit) today() (todayView, error) {
 		page.Headline = v.lang.Text("web_today.paused", "count", held)
 	case len(targets) == 0:
 		page.Headline = v.lang.Text("web_today.new")
+	case page.Failed > 0:
+		page.Headline = v.lang.Text("web_today.some_failed", "count", page.Failed)
 	default:
 		page.Headline = v.lang.Text("web_today.calm")
 	}

@@ -100,7 +100,9 @@ func (v *visit) webhookPreview(t *hub.Target, e hub.Endpoint, wrong error) *webh
 func (v *visit) problemsOf(e *hub.Endpoint, err error) (list []string) {
 	var refusal *hub.Error
 	if !errors.As(err, &refusal) {
-		v.Log.Error("webhook not previewed", "err", err)
+		if v.ctx().Err() == nil { // else the browser has gone
+			v.Log.Error("webhook not previewed", "err", err)
+		}
 		return []string{v.lang.Text("web.error.ours")}
 	}
 	form := v.newForm("", err, v.webhookFields(e, nil)...)
