@@ -51,12 +51,17 @@ func (s *Store) changedSince(ctx context.Context, tenant, rev int64, rows []targ
 	return changed, nil
 }
 
-// A request is looked for near the moment its event was accepted: a body may have taken its time to come in.
-const (
-	requestBefore = 2 * time.Minute
-	requestAfter  = time.Second
-	requestsNear  = 2_000
-)
+// near is where the request of an event is looked for: about the moment the event was made, the newest first.
+type near struct {
+	before, after time.Duration
+	most          int // requests of the source
+}
+
+// Mostly the two are made within a moment. A body may have taken its time to come in, and a clock may have been set back.
+var nearby = []near{
+	{time.Second, 10 * time.Millisecond, 200},
+	{2 * time.Minute, time.Second, 2_000},
+}
 
 // RequestOf finds the request that an event came in with, without its body; false when it is not kept or came long
 // before, as one out of quarantine.
@@ -67,7 +72,7 @@ func (s *Store) RequestOf(ctx context.Context, source int64, e *hub.Event) (hub.
 	if s.pg {
 		holds = `position($6::bytea IN events) > 0`
 	}
-	near := requestColumns + `
+	one := requestColumns + `
 		FROM request
 		WHERE source_no = $1 AND no = (
 			SELECT no
@@ -81,15 +86,17 @@ func (s *Store) RequestOf(ctx context.Context, source int64, e *hub.Event) (hub.
 			WHERE outcome <> 'duplicate' AND ` + holds + `
 			LIMIT 1)` // the newest: they come in the order of the inner select
 	made := e.ID.Time() // numbers follow the moment an id was made
-	found, err := often(ctx, s, "requests", scanRequest, near, source, e.Tenant,
-		made.Add(-requestBefore).UnixMilli()<<12, made.Add(requestAfter).UnixMilli()<<12, requestsNear, e.ID[:])
-	if err != nil {
-		return hub.InRequest{}, false, fmt.Errorf("find the request of %s: %w", e.ID.Text(hub.EventPrefix), err)
+	for _, n := range nearby {
+		found, err := often(ctx, s, "requests", scanRequest, one, source, e.Tenant,
+			made.Add(-n.before).UnixMilli()<<12, made.Add(n.after).UnixMilli()<<12, n.most, e.ID[:])
+		if err != nil {
+			return hub.InRequest{}, false, fmt.Errorf("find the request of %s: %w", e.ID.Text(hub.EventPrefix), err)
+		}
+		if len(found) > 0 && slices.Contains(found[0].Events, e.ID) {
+			return found[0].InRequest, true, nil
+		}
 	}
-	if len(found) == 0 || !slices.Contains(found[0].Events, e.ID) {
-		return hub.InRequest{}, false, nil
-	}
-	return found[0].InRequest, true, nil
+	return hub.InRequest{}, false, nil
 }
 
 // What a search among requests looks at: the newest of a source that became no event, up to a size.
