@@ -38,6 +38,8 @@ type Receiver struct {
 	changes sync.Mutex                       // one change of sources at a time
 	bodies  atomic.Int64                     // bytes of large bodies in memory
 	ring    ring
+	rings   map[ringOf]*bounds // what the database holds of it; Run's alone
+	emptied atomic.Bool        // something was released from a ring since
 	certs   certificates
 }
 

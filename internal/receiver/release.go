@@ -65,6 +65,7 @@ func (r *Receiver) Release(ctx context.Context, tenant int64, source, request hu
 	if err := r.Store.Write(ctx, func(tx *store.Tx) error { return tx.SettleRequest(ctx, kept) }); err != nil {
 		return nil, fmt.Errorf("settle %s: %w", request.Text(hub.RequestPrefix), err)
 	}
+	r.emptied.Store(true)
 	r.ring.count(l.No, hub.RequestReleased)
 	return kept.Events, nil
 }

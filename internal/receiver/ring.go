@@ -212,41 +212,31 @@ func (r *Receiver) flush(ctx context.Context) (more bool, err error) {
 		return more, nil
 	}
 	now := r.Now()
-	err = r.Store.Write(ctx, func(tx *store.Tx) error {
-		if len(list) > 0 {
-			if err := tx.AddRequests(ctx, list); err != nil {
-				return err
+	drops, err := r.overflow(ctx, list, now)
+	if err == nil {
+		err = r.Store.Write(ctx, func(tx *store.Tx) error {
+			if len(list) > 0 {
+				if err := tx.AddRequests(ctx, list); err != nil {
+					return err
+				}
 			}
-		}
-		for at := range rings(list) {
-			if err := tx.TrimRequests(ctx, at.source, at.outcome, RingRows, RingBytes, now.Add(-RingTime)); err != nil {
-				return err
+			for at, last := range drops {
+				if err := tx.DropRing(ctx, at.source, at.outcome, last); err != nil {
+					return err
+				}
 			}
-		}
-		for source, numbers := range counts {
-			if err := tx.CountRequests(ctx, source, now, numbers); err != nil {
-				return err
+			for source, numbers := range counts {
+				if err := tx.CountRequests(ctx, source, now, numbers); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
 	if err != nil {
+		r.rings = nil // what they hold now is not known
 		r.ring.back(counts)
 		return more, fmt.Errorf("write quarantine: %w", err)
 	}
 	return more, nil
-}
-
-type ringOf struct {
-	source  int64
-	outcome string
-}
-
-// rings names the rings that a list adds to.
-func rings(list []hub.InRequest) map[ringOf]bool {
-	found := map[ringOf]bool{}
-	for i := range list {
-		found[ringOf{list[i].Source, list[i].Outcome}] = true
-	}
-	return found
 }

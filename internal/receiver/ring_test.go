@@ -1,10 +1,12 @@
 package receiver
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"hacek/internal/hub"
+	"hacek/internal/store"
 )
 
 // Before the database sees any of it, a flood is thinned out: by number and by bytes of one source, and over all.
@@ -42,5 +44,38 @@ func TestRule10_AFloodWaitsInBoundedMemory(t *testing.T) {
 	list, _, more := large.next()
 	if len(list) == 0 || len(list) > 20 || !more || large.bytes >= before {
 		t.Errorf("one transaction writes %d MiB-sized requests", len(list))
+	}
+}
+
+// A ring keeps the newest: so many, so much, and none from before a week.
+func TestRule10_ARingHasBounds(t *testing.T) {
+	now := time.Now()
+	ring := func(n, size int, at time.Time) *bounds {
+		b := &bounds{size: n * size}
+		for range n {
+			b.rows = append(b.rows, store.RingRow{ID: hub.NewID(), At: at, Size: size})
+		}
+		return b
+	}
+	for what, c := range map[string]struct {
+		ring *bounds
+		want int
+	}{
+		"all fit":      {ring(RingRows, 1000, now), RingRows},
+		"too many":     {ring(RingRows+7, 1000, now), RingRows},
+		"too much":     {ring(100, 1<<20, now), RingBytes >> 20},
+		"all too old":  {ring(20, 1000, now.Add(-RingTime-time.Second)), 0},
+		"one too much": {ring(1, RingBytes+1, now), 0},
+	} {
+		all := slices.Clone(c.ring.rows)
+		c.ring.rows[0], c.ring.rows[len(all)-1] = c.ring.rows[len(all)-1], c.ring.rows[0] // two came at once
+		last, over := c.ring.trim(now.Add(-RingTime))
+		gone := len(all) - c.want
+		if len(c.ring.rows) != c.want || over != (gone > 0) || over && last != all[gone-1].ID {
+			t.Errorf("%s: %d are left, want %d; up to %v", what, len(c.ring.rows), c.want, last)
+		}
+		if c.want > 0 && c.ring.rows[c.want-1].ID != all[len(all)-1].ID {
+			t.Errorf("%s: the newest is not the last", what)
+		}
 	}
 }

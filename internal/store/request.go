@@ -177,35 +177,39 @@ func (s *Store) byOutcome() (from, narrow string) {
 	return from, narrow
 }
 
-// TrimRequests keeps the newest of the requests that nobody has proved: at most so many rows, at most so many bytes of
-// bodies and headers, and none from before a moment. Those that were verified are not touched: strangers cannot push
-// them out.
-func (tx *Tx) TrimRequests(ctx context.Context, source int64, outcome string, rows int, size int64, before time.Time) error {
-	from, narrow := tx.s.byOutcome()
-	newest := `
-		SELECT no, at, coalesce(length(body), 0) + length(headers)
+// RingRow is a request that nobody has proved, as far as a ring's bounds go.
+type RingRow struct {
+	ID   hub.ID
+	At   time.Time
+	Size int // of body, headers and query
+}
+
+// Ring lists the requests of a source with an outcome that nobody has proved, oldest first.
+func (s *Store) Ring(ctx context.Context, source int64, outcome string) ([]RingRow, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	from, narrow := s.byOutcome()
+	all := `
+		SELECT id, at, coalesce(length(body), 0) + length(headers) + length(query)
 		FROM ` + from + `
 		WHERE source_no = $1 AND outcome = $2 AND verified = 0` + narrow + `
-		ORDER BY no DESC`
-	type kept struct{ no, at, size int64 }
-	all, err := collect(ctx, tx, "requests", func(row rower) (k kept, err error) {
-		return k, row.Scan(&k.no, &k.at, &k.size)
-	}, newest, source, outcome)
-	if err != nil {
-		return err
-	}
-	sum := int64(0)
-	for i, k := range all {
-		if sum += k.size; i < rows && sum <= size && k.at >= millis(before) {
-			continue
-		}
-		drop := `
-			DELETE FROM ` + from + `
-			WHERE source_no = $1 AND outcome = $2 AND verified = 0 AND no <= $3` + narrow
-		if _, err := tx.ExecContext(ctx, drop, source, outcome, k.no); err != nil {
-			return fmt.Errorf("trim requests: %w", err)
-		}
-		return nil
+		ORDER BY no`
+	return collect(ctx, s.db, "requests", func(row rower) (r RingRow, err error) {
+		var at int64
+		err = row.Scan(&r.ID, &at, &r.Size)
+		r.At = fromMillis(at)
+		return r, err
+	}, all, source, outcome)
+}
+
+// DropRing deletes those of a ring up to one. What was verified is not touched: strangers cannot push it out.
+func (tx *Tx) DropRing(ctx context.Context, source int64, outcome string, last hub.ID) error {
+	from, narrow := tx.s.byOutcome()
+	drop := `
+		DELETE FROM ` + from + `
+		WHERE source_no = $1 AND outcome = $2 AND verified = 0 AND no <= $3` + narrow
+	if _, err := tx.ExecContext(ctx, drop, source, outcome, eventNo(last)); err != nil {
+		return fmt.Errorf("trim requests: %w", err)
 	}
 	return nil
 }

@@ -93,21 +93,22 @@ func TestRule10_TheRingKeepsTheNewestRequests(t *testing.T) {
 			}
 			return len(got)
 		}
-		trim := func(rows int, bytes int64, before time.Time) {
-			w.write(func(tx *store.Tx) error {
-				return tx.TrimRequests(w.ctx, 7, hub.RequestQuarantined, rows, bytes, before)
-			})
+		ring := func() []store.RingRow {
+			rows, err := w.Ring(w.ctx, 7, hub.RequestQuarantined)
+			w.must(err)
+			return rows
+		}
+		drop := func(last hub.ID) {
+			w.write(func(tx *store.Tx) error { return tx.DropRing(w.ctx, 7, hub.RequestQuarantined, last) })
 		}
 		w.write(func(tx *store.Tx) error { return tx.AddRequests(w.ctx, all) })
-		for _, step := range []struct {
-			rows   int
-			bytes  int64
-			before time.Time
-			want   int
-		}{{100, 1 << 20, w.now, 20}, {15, 1 << 20, w.now, 15}, {100, 1_050, w.now, 10}, {100, 1 << 20, w.now.Add(15 * time.Second), 5}} {
-			if trim(step.rows, step.bytes, step.before); kept() != step.want {
-				t.Errorf("after %+v there are %d", step, kept())
+		for i, r := range ring() {
+			if r.ID != all[i].ID || !r.At.Equal(all[i].At) || r.Size < 100 || r.Size > 110 {
+				t.Errorf("place %d of the ring: %+v", i, r)
 			}
+		}
+		if drop(all[4].ID); kept() != 15 || len(ring()) != 15 {
+			t.Errorf("five are dropped, and %d are left", kept())
 		}
 		for range 2 {
 			w.write(func(tx *store.Tx) error { return tx.CountRequests(w.ctx, 7, w.now, map[string]int64{"quarantined": 3}) })
@@ -115,7 +116,10 @@ func TestRule10_TheRingKeepsTheNewestRequests(t *testing.T) {
 		proved := all[0]
 		proved.ID, proved.Verified = hub.NewID(), true
 		w.write(func(tx *store.Tx) error { return tx.AddRequests(w.ctx, []hub.InRequest{proved}) })
-		trim(0, 0, w.now.Add(time.Hour))
+		if n := len(ring()); n != 15 {
+			t.Errorf("what was verified is one of %d in the ring", n)
+		}
+		drop(hub.NewID())
 		if got, err := w.InRequest(w.ctx, 1, 7, proved.ID); err != nil || !got.Verified {
 			t.Errorf("strangers pushed out what was verified: %v", err)
 		}
