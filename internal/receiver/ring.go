@@ -25,7 +25,8 @@ const (
 	ringWaiting  = 64 << 20
 	ringChunk    = 50 // requests of one transaction
 	ringChunkMax = 2 << 20
-	ringPause    = 60 * time.Millisecond
+	ringPause    = 60 * time.Millisecond // behind one transaction, at least
+	ringWritten  = 8 << 20               // bytes a second: the log must not grow faster than a busy disk copies it back
 )
 
 // ring collects what is written outside the accepting commits: unverified requests, and the numbers of all. The zero
@@ -141,10 +142,10 @@ func (g *ring) woken() <-chan struct{} {
 }
 
 // next takes what one transaction writes; more tells that something is left.
-func (g *ring) next() (list []hub.InRequest, counts map[int64]map[string]int64, more bool) {
+func (g *ring) next() (list []hub.InRequest, size int, counts map[int64]map[string]int64, more bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	size, n := 0, 0
+	n := 0
 	for n < len(g.waiting) && n < ringChunk && size < ringChunkMax {
 		size += sizeOf(&g.waiting[n])
 		n++
@@ -153,7 +154,7 @@ func (g *ring) next() (list []hub.InRequest, counts map[int64]map[string]int64, 
 	g.waiting = append(g.waiting[:0:0], g.waiting[n:]...)
 	g.bytes -= size
 	counts, g.counts = g.counts, nil
-	return list, counts, len(g.waiting) > 0
+	return list, size, counts, len(g.waiting) > 0
 }
 
 // back returns numbers that could not be written; the requests of a failed transaction stay numbers only.
@@ -178,14 +179,14 @@ func (r *Receiver) Run(ctx context.Context) error {
 			defer cancel()
 			for more := true; more; {
 				var err error
-				if more, err = r.flush(last); err != nil {
+				if _, more, err = r.flush(last); err != nil {
 					return err
 				}
 			}
 			return nil
 		case <-woken:
 		}
-		more, err := r.flush(ctx)
+		size, more, err := r.flush(ctx)
 		if err != nil && ctx.Err() == nil {
 			r.Log.Warn("quarantine not written", "err", err)
 		}
@@ -196,7 +197,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 			}
 		}
 		// One transaction at a time with a pause behind it: strangers must not keep the database from accepting.
-		pause := time.NewTimer(ringPause)
+		pause := time.NewTimer(max(ringPause, time.Duration(size)*time.Second/ringWritten))
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
@@ -205,11 +206,11 @@ func (r *Receiver) Run(ctx context.Context) error {
 	}
 }
 
-// flush writes one transaction of what waits.
-func (r *Receiver) flush(ctx context.Context) (more bool, err error) {
-	list, counts, more := r.ring.next()
+// flush writes one transaction of what waits, so many bytes.
+func (r *Receiver) flush(ctx context.Context) (size int, more bool, err error) {
+	list, size, counts, more := r.ring.next()
 	if len(list) == 0 && len(counts) == 0 {
-		return more, nil
+		return 0, more, nil
 	}
 	now := r.Now()
 	drops, err := r.overflow(ctx, list, now)
@@ -236,7 +237,7 @@ func (r *Receiver) flush(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		r.rings = nil // what they hold now is not known
 		r.ring.back(counts)
-		return more, fmt.Errorf("write quarantine: %w", err)
+		return size, more, fmt.Errorf("write quarantine: %w", err)
 	}
-	return more, nil
+	return size, more, nil
 }

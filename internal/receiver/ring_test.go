@@ -41,7 +41,7 @@ func TestRule10_AFloodWaitsInBoundedMemory(t *testing.T) {
 		t.Errorf("%d MiB wait", large.bytes>>20)
 	}
 	before := large.bytes
-	list, _, more := large.next()
+	list, _, _, more := large.next()
 	if len(list) == 0 || len(list) > 20 || !more || large.bytes >= before {
 		t.Errorf("one transaction writes %d MiB-sized requests", len(list))
 	}
