@@ -26,7 +26,7 @@ const (
 	ringChunk    = 50 // requests of one transaction
 	ringChunkMax = 2 << 20
 	ringPause    = 60 * time.Millisecond // behind one transaction, at least
-	ringWritten  = 8 << 20               // bytes a second: the log must not grow faster than a busy disk copies it back
+	ringWritten  = 6 << 20               // bytes a second: the log must not grow faster than a busy disk copies it back
 )
 
 // ring collects what is written outside the accepting commits: unverified requests, and the numbers of all. The zero

@@ -13,6 +13,7 @@ const (
 	copyPages   = 4000 // this many pages in the log begin a copy
 	copyAgain   = 1000 // so many more begin another one, when a reader kept the log from beginning anew
 	pagesAtMost = 5    // times copyPages: then it is said aloud
+	pagesOfOne  = 32   // a transaction of somebody else puts about as many into the log, beside its bodies
 )
 
 // copier is the connection that copies, and the goroutine that owns it.
@@ -76,7 +77,7 @@ func (h *sqliteHot) between() error {
 		h.s.log.Warn("filter of event ids not stored", "err", err)
 	}
 	c := h.copier
-	pages := h.r.written() - c.base
+	pages := h.written() - c.base
 	if c.copying {
 		select {
 		case err := <-c.done:
@@ -89,7 +90,7 @@ func (h *sqliteHot) between() error {
 				return fmt.Errorf("copy the log back: %w", err)
 			}
 			if all {
-				c.base, c.next = h.r.written(), copyPages
+				c.base, c.next = h.written(), copyPages
 				return nil
 			}
 			c.next = pages + copyAgain
@@ -106,6 +107,10 @@ func (h *sqliteHot) between() error {
 	}
 	return nil
 }
+
+// written is how many pages have ever been put into the log: by the batches, and about as many by Write, without which
+// a hub that only refuses strangers would let its log grow without end.
+func (h *sqliteHot) written() int64 { return h.r.written() + h.s.pages }
 
 // background starts what works beside the committer and returns the function that ends it.
 //

@@ -163,6 +163,7 @@ func (tx *Tx) AddRequests(ctx context.Context, requests []hub.InRequest) error {
 		if _, err := tx.ExecContext(ctx, insertRequest, values...); err != nil {
 			return fmt.Errorf("keep request %s: %w", requests[i].ID.Text(hub.RequestPrefix), err)
 		}
+		tx.bytes += len(requests[i].Body)
 	}
 	return nil
 }

@@ -133,6 +133,8 @@ type Store struct {
 	dead    atomic.Pointer[hub.Error]
 	closing sync.Once
 
+	pages int64 // that Write has put into the log, about; Run alone uses it
+
 	stmts sync.Map // SQL text -> *sql.Stmt, for the reads that come often
 
 	retained int64 // how far Retain has looked
@@ -144,6 +146,7 @@ type Tx struct {
 	s     *Store
 	now   time.Time
 	moved moved
+	bytes int // of bodies, which may be large
 }
 
 // Now is the transaction's moment, the same for all its rows.

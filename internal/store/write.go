@@ -46,6 +46,7 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) (err error) {
 	if err := sqlTx.Commit(); err != nil {
 		return s.writeError(fmt.Errorf("commit: %w", err))
 	}
+	s.pages += pagesOfOne + int64(tx.bytes/pageSize)
 	s.owed.move(tx.moved)
 	return nil
 }

@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -173,17 +174,19 @@ func (w *window) rest() {
 }
 
 // with does something with the element that a script finds. The page may be renewed between the look and the act, as
-// when its last part arrives; a person looks again.
+// when its last part arrives, and what was found is gone; a person looks again.
 func (w *window) with(act func(chromedp.CSS) step, what, script string, words ...string) {
 	w.Helper()
 	for deadline := time.Now().Add(patience); ; {
-		ctx, stop := context.WithTimeout(w.ctx, patience)
-		err := chromedp.Do(ctx, act(w.find(what, script, words...)))
+		found := w.find(what, script, words...)
+		ctx, stop := context.WithTimeout(w.ctx, patience/6)
+		err := chromedp.Do(ctx, act(found))
 		stop()
 		if err == nil {
 			return
 		}
-		if !strings.Contains(err.Error(), "node with given id") || time.Now().After(deadline) {
+		gone := errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "node with given id")
+		if !gone || time.Now().After(deadline) {
 			w.keepFor("failed")
 			w.Fatal(err)
 		}
