@@ -210,6 +210,24 @@ func TestRule10_StrangersCannotFillTheDisk(t *testing.T) {
 	if n, _, _ := g.list(other, "quarantined", 250); n != 1 {
 		t.Errorf("%d requests of the other source are kept, want its own one", n)
 	}
+	// What a person releases makes room again: nothing older is pushed out for it.
+	list, _, err := g.store.Requests(g.ctx, store.RequestFilter{Tenant: tenant, Source: s.No, Outcomes: []string{"quarantined"}}, store.Page{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list {
+		if _, err := g.Release(g.ctx, tenant, s.ID, r.ID, "", "Jana"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.clock.Advance(10 * time.Second)
+	for range list {
+		g.want(g.send("POST", "/in/shop", nil, strings.NewReader(created)), 401, "")
+	}
+	g.until("the ones behind the released to be written", func() bool { return g.sized(s, len(created)) == len(list) })
+	if n := kept(); n != receiver.RingRows {
+		t.Errorf("%d requests are kept after %d were released, want %d", n, len(list), receiver.RingRows)
+	}
 	g.clock.Advance(8 * 24 * time.Hour)
 	g.want(g.send("POST", "/in/shop", nil, strings.NewReader(created)), 401, "")
 	g.until("the old ones to go", func() bool { return kept() == 1 })

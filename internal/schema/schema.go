@@ -23,6 +23,9 @@ const MaxSize = 256 << 10
 // Draft is the only one that is understood.
 const Draft = "https://json-schema.org/draft/2020-12/schema"
 
+// mostWrong is how many broken rules are told: a list of a million wrong values is wrong for one reason.
+const mostWrong = 100
+
 // mostAlternatives is how many of the alternatives that all failed are named.
 const mostAlternatives = 5
 
@@ -91,7 +94,11 @@ func addAll(p *hub.Problems, pointer string, err error) {
 	}
 	english := message.NewPrinter(language.English)
 	var walk func(v *jsonschema.ValidationError)
+	before := len(*p)
 	walk = func(v *jsonschema.ValidationError) {
+		if len(*p)-before >= mostWrong {
+			return
+		}
 		at := pointer
 		for _, name := range v.InstanceLocation {
 			at += "/" + hub.EscapePointer(name)

@@ -30,6 +30,10 @@ func TestWhatIsWrongWithDataIsToldWithItsPlace(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", data, got, want)
 		}
 	}
+	var many hub.Problems
+	if err := s.Check(&many, "", []byte(`{"number":"1","a/b":[`+strings.Repeat(`"x",`, 5_000)+`1]}`)); err != nil || len(many) != 100 {
+		t.Errorf("5,000 wrong values are told %d times, %v", len(many), err)
+	}
 	if err := s.Check(new(hub.Problems), "", []byte(`{`)); err == nil {
 		t.Error("half a document is taken")
 	}

@@ -187,9 +187,6 @@ func (s *Store) Waiting(ctx context.Context, target int64) (n int64, oldest time
 			return 0, time.Time{}, fmt.Errorf("count what waits: %w", err)
 		}
 	}
-	if counted && n == 0 {
-		return 0, time.Time{}, nil // a page of a hundred idle targets asks nothing
-	}
 	first, found, err := s.Probe(ctx, target)
 	if err != nil || !found {
 		return 0, time.Time{}, err

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"testing"
 	"time"
@@ -78,6 +79,18 @@ func TestP8_EventsAndRequestsBehindANumber(t *testing.T) {
 			if missed, err = s.MissedRequests(w.ctx, other[0], other[1], "2018000099", 10); err != nil || len(missed) != 0 {
 				t.Errorf("tenant and source %v see %+v %v", other, missed, err)
 			}
+		}
+		var later []hub.InRequest
+		for range 2_100 { // half a second later, and more than are looked at
+			one := request(hub.RequestAccepted, `{}`)
+			ms := binary.BigEndian.Uint64(one.ID[:8]) + 500<<16
+			binary.BigEndian.PutUint64(one.ID[:8], ms)
+			one.Events = []hub.ID{hub.NewID()}
+			later = append(later, *one)
+		}
+		w.must(s.Write(w.ctx, func(tx *store.Tx) error { return tx.AddRequests(w.ctx, later) }))
+		if got, found, err = s.RequestOf(w.ctx, 7, other); err != nil || !found || got.ID != third.ID {
+			t.Errorf("the request of an event before thousands of others: %v %v %v", got.ID, found, err)
 		}
 	})
 }

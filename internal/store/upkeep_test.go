@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"hacek/internal/hub"
 	"hacek/internal/store"
 	"hacek/internal/store/storetest"
 )
@@ -33,6 +34,26 @@ func TestTheLogBeginsAnewUnderLoad(t *testing.T) {
 	log, err := os.Stat(filepath.Join(dir, "hacek.db-wal"))
 	w.must(err)
 	if log.Size() > 150<<20 {
+		t.Errorf("the log has grown to %d MiB", log.Size()>>20)
+	}
+}
+
+// A hub that only refuses strangers accepts nothing, and its log must begin anew all the same.
+func TestTheLogBeginsAnewWhenNothingIsAccepted(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, SecretKey: storetest.Key()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, s)
+	w := tell(t, s)
+	for range 100 {
+		in := hub.InRequest{ID: hub.NewID(), Tenant: 1, Source: 7, At: w.now, Outcome: hub.RequestQuarantined, Method: "POST", Body: make([]byte, 2<<20)}
+		w.write(func(tx *store.Tx) error { return tx.AddRequests(w.ctx, []hub.InRequest{in}) })
+	}
+	log, err := os.Stat(filepath.Join(dir, "hacek.db-wal"))
+	w.must(err)
+	if log.Size() > 150<<20 { // 200 MB went through it
 		t.Errorf("the log has grown to %d MiB", log.Size()>>20)
 	}
 }

@@ -109,7 +109,7 @@ func TestTodayTellsTheTruth(t *testing.T) {
 	}
 	h.attempt(rows[0], hub.Attempt{Result: hub.Succeeded, Status: 202, Took: 40 * time.Millisecond})
 	h.attempt(rows[1], hub.Attempt{Result: hub.Refused, Status: 500, Final: true, Error: "answered 500"})
-	page := b.get("/").want(http.StatusOK).has("Answered 500", "1 delivered, 1 tries failed", "Nothing waits in the hub.", `class="f"`, `class="d"`)
+	page := b.get("/").want(http.StatusOK).has("One delivery failed, the rest flows", "Answered 500", "1 delivered, 1 tries failed", "Nothing waits in the hub.", `class="f"`, `class="d"`)
 	if err := h.console.Tally.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
