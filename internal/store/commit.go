@@ -224,6 +224,7 @@ func (s *Store) commitAll(ctx context.Context, b *batch, lost *[]*batch) []*Outc
 	err := s.hot.commit(ctx, b)
 	if err == nil {
 		s.owed.move(b.moved)
+		s.successes.note(b.outcomes)
 		if len(b.outcomes) > 0 && s.opt.Recorded != nil {
 			s.opt.Recorded(b.outcomes)
 		}

@@ -308,30 +308,3 @@ func (s *Store) seqAt(ctx context.Context, t time.Time) (int64, error) {
 		return 0, fmt.Errorf("find deliveries by time: %w", err)
 	}
 }
-
-// LastSuccess is when a target last took a delivery; zero when never.
-func (s *Store) LastSuccess(ctx context.Context, target int64) (time.Time, error) {
-	ctx, cancel := s.read(ctx)
-	defer cancel()
-	const newest = `
-		SELECT max(block)
-		FROM done_block
-		WHERE target_no = $1 AND state = 'delivered'`
-	var block sql.NullInt64
-	if err := s.db.QueryRowContext(ctx, newest, target).Scan(&block); err != nil {
-		return time.Time{}, fmt.Errorf("read the last success: %w", err)
-	}
-	if !block.Valid {
-		return time.Time{}, nil
-	}
-	bits := s.blockBits()
-	const last = `
-		SELECT max(at)
-		FROM delivery_done
-		WHERE seq BETWEEN $1 AND $2 AND target_no = $3 AND state = 'delivered'`
-	var at sql.NullInt64
-	if err := s.db.QueryRowContext(ctx, last, block.Int64<<bits, (block.Int64+1)<<bits-1, target).Scan(&at); err != nil {
-		return time.Time{}, fmt.Errorf("read the last success: %w", err)
-	}
-	return fromMillis(at.Int64), nil
-}

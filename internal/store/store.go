@@ -124,14 +124,15 @@ type Store struct {
 	node   node // PostgreSQL: who we are and under which epoch
 	config *pgx.ConnConfig
 
-	owed    owed
-	sums    sums
-	adds    sync.Mutex // held while finished deliveries are added up: two at once would write spans that overlap
-	queue   queue
-	backlog atomic.Int64
-	stuck   atomic.Bool
-	dead    atomic.Pointer[hub.Error]
-	closing sync.Once
+	owed      owed
+	successes successes
+	sums      sums
+	adds      sync.Mutex // held while finished deliveries are added up: two at once would write spans that overlap
+	queue     queue
+	backlog   atomic.Int64
+	stuck     atomic.Bool
+	dead      atomic.Pointer[hub.Error]
+	closing   sync.Once
 
 	pages int64 // that Write has put into the log, about; Run alone uses it
 
