@@ -47,9 +47,22 @@ func (h *postgresHot) connect(ctx context.Context) error {
 	if err != nil {
 		return &commitError{away, fmt.Errorf("connect to the database: %w", err)}
 	}
+	if _, err := conn.Exec(ctx, pgByKey); err != nil {
+		_ = conn.Close(ctx)
+		return &commitError{away, fmt.Errorf("connect to the database: %w", err)}
+	}
 	h.conn = conn
 	return nil
 }
+
+// pgByKey has every statement of a commit look its rows up by their keys. A plan that was made while a table was small
+// would read all of it for each commit when it is large: at 5,000 deliveries a second that was a third of the server's time.
+const pgByKey = `
+	SET enable_seqscan = off;
+	SET enable_hashjoin = off;
+	SET enable_mergejoin = off;
+	SET plan_cache_mode = force_generic_plan;
+	SET jit = off`
 
 // pgCommit is one batch on its way.
 type pgCommit struct {
