@@ -38,9 +38,9 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	if err := syncDir(s.opt.Dir); err != nil {
 		return fmt.Errorf("make %s: %w", path, err)
 	}
-	// The order matters: a page's size is fixed when the log is switched on.
-	s.writer, err = sql.Open("sqlite", sqliteDSN(path, "busy_timeout(5000)", "page_size("+strconv.Itoa(pageSize)+")",
-		"journal_mode(wal)", "synchronous(full)", "cache_size(-8192)", "wal_autocheckpoint(0)"))
+	// A page's size is fixed when the log is switched on. The driver sorts pragmas by name, and does this one after them.
+	s.writer, err = sql.Open("sqlite", sqliteDSN(path, "page_size("+strconv.Itoa(pageSize)+")", "busy_timeout(5000)",
+		"synchronous(full)", "cache_size(-8192)", "wal_autocheckpoint(0)")+"&_journal_mode=WAL")
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}

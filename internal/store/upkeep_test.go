@@ -38,6 +38,23 @@ func TestTheLogBeginsAnewUnderLoad(t *testing.T) {
 	}
 }
 
+// The driver sorts its pragmas, and a page's size is only taken before the log is switched on.
+func TestPagesHaveTheirSize(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, SecretKey: storetest.Key()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, s)
+	head, err := os.ReadFile(filepath.Join(dir, "hacek.db"))
+	if err != nil || len(head) < 18 {
+		t.Fatalf("%d bytes, %v", len(head), err)
+	}
+	if size := int(head[16])<<8 | int(head[17]); size != 8192 { // https://www.sqlite.org/fileformat2.html, 1.3
+		t.Errorf("a page has %d bytes, want 8192", size)
+	}
+}
+
 // A hub that only refuses strangers accepts nothing, and its log must begin anew all the same.
 func TestTheLogBeginsAnewWhenNothingIsAccepted(t *testing.T) {
 	dir := t.TempDir()
