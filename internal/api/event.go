@@ -44,9 +44,6 @@ func (a *API) createEvent(c *call) (answer, error) {
 	case p.Duplicate:
 		return answer{raw: appendAccepted(nil, p)}, nil
 	}
-	if p.Deliveries == 0 {
-		a.Stream.published(p.Event)
-	}
 	return answer{status: http.StatusAccepted, raw: appendAccepted(nil, p), inCommit: true}, nil
 }
 

@@ -54,9 +54,6 @@ func (a *API) createEvents(c *call) (answer, error) {
 			next++
 			if p.Err == nil {
 				accepted++
-				if p.Deliveries == 0 && !p.Duplicate {
-					a.Stream.published(p.Event)
-				}
 				results = appendAccepted(results, p)
 				continue
 			}

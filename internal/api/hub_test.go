@@ -72,13 +72,18 @@ type testHub struct {
 // each runs a story on both databases.
 func each(t *testing.T, story func(h *testHub)) {
 	t.Parallel() // stories wait for the disk, not for the processor
-	storetest.Each(t, func(t *testing.T, s *store.Store) { story(newHub(t, s)) })
+	storetest.EachOpen(t, func(t *testing.T, open storetest.Opener) {
+		stream := &api.Stream{}
+		s := open(func(o *store.Options) { o.Committed = stream.Accepted })
+		storetest.Run(t, s)
+		story(newHub(t, s, stream))
+	})
 }
 
-func newHub(t *testing.T, s *store.Store) *testHub {
+func newHub(t *testing.T, s *store.Store, stream *api.Stream) *testHub {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError}))
-	h := &testHub{T: t, key: adminKey, store: s, stream: &api.Stream{}, receiver: newReceiver(t)}
+	h := &testHub{T: t, key: adminKey, store: s, stream: stream, receiver: newReceiver(t)}
 	calls := &sender.Sender{Log: log, Policy: sender.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}}
 	h.auth = &auth.Authenticator{Store: s, AdminKey: hub.NewSecret(adminKey), Now: time.Now}
 	h.ingest = &ingest.Publisher{Store: s, Log: log, Now: time.Now}

@@ -248,10 +248,12 @@ func TestRule17_TheStreamShowsOneTenantOnly(t *testing.T) {
 		wantMessage(t, ours, "batched")
 		acme.endpoint("")
 		outcome := acme.publish(`{"type":"c","data":1}`)
+		wantMessage(t, theirs, "event: event", outcome)
 		acme.deliver(outcome, hub.Refused, 500)
 		wantMessage(t, theirs, "event: delivery", outcome)
 		home.endpoint("")
 		told := home.publish(`{"type":"c","data":1}`)
+		wantMessage(t, ours, "event: event", told)
 		home.deliver(told, hub.Refused, 500)
 		wantMessage(t, ours, "event: delivery", told, `"state":"failed"`)
 

@@ -53,7 +53,7 @@ func eachGate(t *testing.T, story func(g *gate)) {
 
 func newGate(t *testing.T, s *store.Store) *gate {
 	t.Helper()
-	h := newHub(t, s)
+	h := newHub(t, s, &api.Stream{})
 	g := &gate{testHub: h, plain: &http.Client{Timeout: 20 * time.Second}}
 	provider := func(name string) *packs.Provider { return pretendProviders[name] }
 	public := func(listener string) string { return "https://hooks.example" }

@@ -61,20 +61,6 @@ func (s *Stream) Accepted(fresh []store.Fresh) {
 	}
 }
 
-// published shows an event that no target took: it has no delivery that Accepted could tell of.
-func (s *Stream) published(e *hub.Event) {
-	if s.count.Load() == 0 {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for w := range s.watchers {
-		if e.Tenant == w.tenant {
-			s.send(w, news{event: e})
-		}
-	}
-}
-
 // Recorded shows outcomes of attempts; the server calls it after each commit.
 func (s *Stream) Recorded(outcomes []*store.Outcome) {
 	if s.count.Load() == 0 {

@@ -378,6 +378,9 @@ func (c *pgCommit) queueAccepts(batch *pgx.Batch) {
 			a.owed = append(a.owed, d)
 			c.b.fresh = append(c.b.fresh, Fresh{Delivery: d, Event: e})
 		}
+		if len(a.owed) == 0 && !a.Replay {
+			c.b.fresh = append(c.b.fresh, Fresh{Event: e})
+		}
 		if a.Idempotency != nil {
 			keys = append(keys, a)
 		}

@@ -338,7 +338,7 @@ func (h *sqliteHot) acceptEvent(b *batch, a *Accept) error {
 			return nil
 		}
 	}
-	first := h.seq
+	first, known := h.seq, len(b.fresh)
 	if !a.Replay {
 		if err := h.event(a, first); err != nil {
 			return fmt.Errorf("event %s: %w", e.ID.Text(hub.EventPrefix), err)
@@ -359,6 +359,9 @@ func (h *sqliteHot) acceptEvent(b *batch, a *Accept) error {
 			b.fresh = append(b.fresh, Fresh{Delivery: d, Event: e})
 			b.moved.add(d.Target, 1)
 		}
+	}
+	if len(b.fresh) == known && !a.Replay {
+		b.fresh = append(b.fresh, Fresh{Event: e})
 	}
 	if a.Idempotency != nil {
 		st := h.addIdem

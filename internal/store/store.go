@@ -31,7 +31,7 @@ type Options struct {
 	// Node is this process's name in a cluster. Default: the host's name. SQLite needs none.
 	Node string
 
-	// Committed is told of every new delivery right after its commit, in order; it must not block.
+	// Committed is told of every new event and delivery right after its commit, in order; it must not block.
 	Committed func([]Fresh)
 	// Recorded is told of every outcome right after its commit; it must not block.
 	Recorded func([]*Outcome)
@@ -42,7 +42,8 @@ type Options struct {
 	Fatal func(error)
 }
 
-// Fresh is a delivery that was just accepted, with its event, so that it can be sent without a query.
+// Fresh is a delivery that was just accepted, with its event, so that it can be sent without a query. An event that
+// nobody is owed comes once, with the zero delivery.
 type Fresh struct {
 	Delivery hub.Delivery
 	Event    *hub.Event

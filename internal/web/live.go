@@ -31,7 +31,7 @@ func (l *Live) Changes() uint64 {
 	return l.changes.Load()
 }
 
-// Accepted is told of new deliveries right after their commit; it never blocks.
+// Accepted is told of new events and deliveries right after their commit; it never blocks.
 func (l *Live) Accepted(fresh []store.Fresh) {
 	for i := range fresh {
 		if e := fresh[i].Event; e != nil {

@@ -69,6 +69,7 @@ func TestEveryPageIsLookedAt(t *testing.T) {
 	w.visit("/deliveries")
 	w.with(clicked, "a delivery", `() => document.querySelector("input[name=id]")`)
 	w.press("Send them again")
+	w.see("sent once more, with the same event id")
 	w.inspect("bulk", "en")
 	w.visit("/webhooks/ep_nobody")
 	w.see("There is nothing here")
