@@ -133,7 +133,7 @@ func TestAConditionIsBuiltAndSeenOnRealEvents(t *testing.T) {
 	w.press("Sklad - WMS")
 	w.press("Secret")
 	w.press("Show secret")
-	w.see("Change secret", "The receiver checks signatures with it.")
+	w.see("Copy", "Change secret", "The receiver checks signatures with it.")
 	w.inspect("webhook-secret", "en")
 	w.press("Sklad - WMS")
 	w.press("Delete")
