@@ -2,7 +2,7 @@
 PG := scripts/postgres.sh
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help assets build run test pages lint bench profile proof rows
+.PHONY: help assets build run test pages lint bench profile proof fuzz rows
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,6 +52,9 @@ proof: build ## kill -9 in a loop: nothing accepted is lost, nothing done twice,
 	go run ./test/crash -hacek bin/hacek -money 20
 	$(PG) with sh -c 'go run ./test/crash -hacek bin/hacek -money 4 -postgres "$$HACEK_TEST_POSTGRES" -erp "$$HACEK_TEST_POSTGRES"'
 	$(PG) with scripts/mariadb.sh with sh -c 'go run ./test/crash -hacek bin/hacek -money 4 -postgres "$$HACEK_TEST_POSTGRES" -erp "$$HACEK_TEST_MARIADB"'
+
+fuzz: ## every fuzz test for ten minutes each (TIME=1m for a short run)
+	scripts/fuzz.sh $(TIME)
 
 rows: ## which test proves which row of the mission
 	go run ./test/house/rows

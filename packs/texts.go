@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// readTexts reads texts.yaml once: the sentences of presets by their English text.
+// readTexts reads texts.yaml once: the sentences of presets and providers by their English text.
 var readTexts = sync.OnceValues(func() (map[string]titles, error) {
 	var list []titles
 	if err := decode(files, "texts.yaml", &list); err != nil {
@@ -28,15 +28,9 @@ var readTexts = sync.OnceValues(func() (map[string]titles, error) {
 // In is the preset for somebody who reads a language: its description, those of its tables, and the names of the steps
 // that it sets up. A text without a translation stays.
 func (p Preset) In(language string) (Preset, error) {
-	all, err := readTexts()
+	say, err := speaker(language)
 	if err != nil || language == "en" {
 		return p, err
-	}
-	say := func(english string) string {
-		if text := all[english][language]; text != "" {
-			return text
-		}
-		return english
 	}
 	p.Description = say(p.Description)
 	p.Tables = slices.Clone(p.Tables)
@@ -48,6 +42,33 @@ func (p Preset) In(language string) (Preset, error) {
 		p.Settings = bytes.ReplaceAll(p.Settings, named(english), named(say(english)))
 	}
 	return p, nil
+}
+
+// NotesIn are the provider's notes for somebody who reads a language.
+func (p *Provider) NotesIn(language string) ([]string, error) {
+	say, err := speaker(language)
+	if err != nil {
+		return nil, err
+	}
+	notes := make([]string, len(p.Notes))
+	for i, english := range p.Notes {
+		notes[i] = say(english)
+	}
+	return notes, nil
+}
+
+// speaker says English sentences in a language.
+func speaker(language string) (say func(english string) string, err error) {
+	all, err := readTexts()
+	if err != nil {
+		return nil, err
+	}
+	return func(english string) string {
+		if text := all[english][language]; text != "" {
+			return text
+		}
+		return english
+	}, nil
 }
 
 func named(name string) []byte {

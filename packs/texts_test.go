@@ -17,28 +17,34 @@ func textsOf(p *Preset) []string {
 	return all
 }
 
-// Whoever sets up a ready pipeline or target reads it in their language, the names of the steps too.
-func TestE8_EveryTextOfAPresetIsWrittenInEveryLanguage(t *testing.T) {
+// Whoever sets up a ready pipeline or target, or receives from a provider, reads it in their language.
+func TestE8_EveryTextOfAPackIsWrittenInEveryLanguage(t *testing.T) {
 	all, err := readTexts()
 	if err != nil {
 		t.Fatal(err)
 	}
 	used := map[string]bool{}
-	for _, p := range everyPack(t) {
-		for _, preset := range presetsOf(p) {
-			for _, text := range textsOf(&preset) {
-				used[text] = true
-				for _, language := range Languages() {
-					if said := all[text][language]; strings.TrimSpace(said) == "" || language != "en" && said == text {
-						t.Errorf("%s/%s has no %s in texts.yaml for %q", p.Name, preset.Name, language, text)
-					}
+	want := func(who string, texts []string) {
+		for _, text := range texts {
+			used[text] = true
+			for _, language := range Languages() {
+				if said := all[text][language]; strings.TrimSpace(said) == "" || language != "en" && said == text {
+					t.Errorf("%s has no %s in texts.yaml for %q", who, language, text)
 				}
 			}
 		}
 	}
+	for _, p := range everyPack(t) {
+		for _, preset := range presetsOf(p) {
+			want(p.Name+"/"+preset.Name, textsOf(&preset))
+		}
+	}
+	for _, p := range everyProvider(t) {
+		want(p.Name, p.Notes)
+	}
 	for text := range all {
 		if !used[text] {
-			t.Errorf("no preset says %q", text)
+			t.Errorf("no preset and no provider says %q", text)
 		}
 	}
 }

@@ -1,11 +1,17 @@
 package api_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"hacek/internal/hub"
 )
@@ -187,10 +193,36 @@ func TestWrongSettingsAreNamed(t *testing.T) {
 }
 
 // Every way to show who we are is taken, and none of its secrets is shown again.
+// identity is a certificate and its private key in PEM form, as JSON texts.
+func identity(t *testing.T) (certificate, key string) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	made, err := x509.CreateCertificate(rand.Reader, form, form, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(kind string, der []byte) string {
+		quoted, _ := json.Marshal(string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})))
+		return string(quoted)
+	}
+	return text("CERTIFICATE", made), text("PRIVATE KEY", hidden)
+}
+
 func TestE7_EveryKindOfAuthIsTakenAndMasked(t *testing.T) {
 	each(t, func(h *testHub) {
+		certificate, key := identity(t)
 		for i, given := range []string{
 			`{"type":"none"}`,
+			`{"type":"client_certificate","certificate":` + certificate + `,"key":` + key + `,"ca":` + certificate + `}`,
+			`{"type":"bearer","token":"planted-7-secret","ca":` + certificate + `}`,
 			`{"type":"basic","username":"u","password":"planted-0-secret","header":"Proxy-Login"}`,
 			`{"type":"api_key","in":"query","name":"key","value":"planted-1-secret"}`,
 			`{"type":"oauth2","token_url":"https://id.example/token","client_id":"c","client_secret":"planted-2-secret","scopes":["a"]}`,
@@ -201,7 +233,8 @@ func TestE7_EveryKindOfAuthIsTakenAndMasked(t *testing.T) {
 				t.Errorf("%s: %s", given, r.body)
 				continue
 			}
-			if strings.Contains(string(h.get("/v1/endpoints/"+r.text("id")).body)+string(r.body), "planted") {
+			shown := string(h.get("/v1/endpoints/"+r.text("id")).body) + string(r.body)
+			if strings.Contains(shown, "planted") || strings.Contains(shown, "PRIVATE KEY") {
 				t.Errorf("%s is shown", given)
 			}
 		}

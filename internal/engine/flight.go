@@ -234,7 +234,7 @@ func (e *Engine) dueAt(t *target, at time.Time) {
 
 // judge disables a target that is lost, and brings back one that answers again.
 func (e *Engine) judge(t *target, a *hub.Attempt, now time.Time) {
-	switch why, lost := t.Health.ShouldDisable(a, t.policy.DisableAfter.D(), now); {
+	switch why, lost := t.Health.ShouldDisable(a, t.policy.DisableAfter.D(), t.Release.ResumedAt, now); {
 	case t.State == hub.Active && lost:
 		e.setState(t, hub.Disabled, why, now)
 	case t.State == hub.Disabled && t.StateWhy != goneWhy && a.Status == 410 && lost:
@@ -256,6 +256,7 @@ func (e *Engine) setState(t *target, state hub.TargetState, why string, now time
 		e.reread(t)
 	}
 	if state == hub.Disabled && e.Notice != nil {
+		t.given = true
 		e.notice(hub.Notice{What: hub.NoticeDisabled, Target: t.shared, Failures: t.Health.Failures, Since: t.Health.FailingSince, Cause: why})
 	}
 	no, tenant := t.No, t.Tenant

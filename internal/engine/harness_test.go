@@ -257,7 +257,7 @@ func (s *story) pause(t hub.Target) {
 
 func (s *story) resume(t hub.Target, rate hub.Rate) {
 	s.t.Helper()
-	if _, err := s.settings.Resume(context.Background(), tenant, t.ID.Text(hub.EndpointPrefix), rate, settings.By{Name: "Jana"}); err != nil {
+	if _, err := s.settings.ResumeTarget(context.Background(), tenant, t.Kind, t.ID.Text(t.Prefix()), rate, settings.By{Name: "Jana"}); err != nil {
 		s.t.Fatalf("resume: %v", err)
 	}
 }

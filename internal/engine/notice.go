@@ -18,7 +18,8 @@ func (e *Engine) noticeHealth(t *target, before hub.Health, f *flight) {
 	case now.Failures >= most && now.Failures > before.Failures && !now.FailingSince.Equal(t.noticed):
 		t.noticed = now.FailingSince
 		e.notice(hub.Notice{What: hub.NoticeFailing, Target: t.shared, Failures: now.Failures, Since: now.FailingSince, Cause: a.Error, Hint: a.Hint})
-	case a.Result == hub.Succeeded && before.Failures >= most:
+	case a.Result == hub.Succeeded && (before.Failures >= most || t.given):
+		t.given = false
 		e.notice(hub.Notice{What: hub.NoticeRecovered, Target: t.shared, Failures: before.Failures, Since: before.FailingSince})
 	}
 }

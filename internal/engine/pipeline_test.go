@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,104 @@ func TestO5_OneNoticeAnOutage(t *testing.T) {
 		if over := s.wantNotice(hub.NoticeRecovered); !over.Since.Equal(begun.Since) {
 			t.Errorf("recovered from the outage of %s, want %s", over.Since, begun.Since)
 		}
+	})
+}
+
+// A person who resumes a target says that it is mended, but the outage ends when it takes something: no second notice of
+// its beginning, and one of its end.
+func TestO5_AResumeDoesNotEndTheOutage(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(500)
+		target := s.endpoint(r.URL, func(e *hub.Endpoint) {
+			e.Notify.AfterFailures = 2
+			e.Retry.Intervals = []hub.Duration{hub.Duration(time.Hour), hub.Duration(time.Hour), hub.Duration(time.Hour), hub.Duration(time.Hour)}
+		})
+		s.publish("order.created", "1", n(1))
+		s.wantResults(hub.Refused)
+		s.clock.Advance(61 * time.Minute)
+		s.wantResults(hub.Refused)
+		begun := s.wantNotice(hub.NoticeFailing)
+		s.resume(target, hub.Rate{}) // too early
+		s.wantResults(hub.Refused)
+		s.noNotice()
+		r.answer(200)
+		s.resume(target, hub.Rate{})
+		s.wantResults(hub.Succeeded)
+		if over := s.wantNotice(hub.NoticeRecovered); !over.Since.Equal(begun.Since) {
+			t.Errorf("recovered from the outage of %s, want %s", over.Since, begun.Since)
+		}
+	})
+}
+
+// That the hub no longer calls a target is told, and again when a person resumed it too early; only its first success ends
+// the outage, and that is told too.
+func TestO5_DisabledIsToldAndSoIsItsEnd(t *testing.T) {
+	waits := hub.Retry{Intervals: slices.Repeat([]hub.Duration{hub.Duration(61 * time.Minute)}, 6)}
+	for kind, create := range map[string]func(s *story, url string) hub.Target{
+		"endpoint": func(s *story, url string) hub.Target {
+			return s.endpoint(url, func(e *hub.Endpoint) {
+				e.Notify.AfterFailures, e.DisableAfter, e.Retry = 100, hub.Duration(time.Hour), waits
+			})
+		},
+		"pipeline": func(s *story, url string) hub.Target {
+			return s.pipeline(func(p *hub.Pipeline) {
+				p.Steps = []hub.Step{{Type: hub.StepRequest, Request: ask(url)}}
+				p.Notify.AfterFailures, p.DisableAfter, p.Retry = 100, hub.Duration(time.Hour), waits
+			})
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			eachStore(t, func(s *story) {
+				r := s.receiver(500)
+				target := create(s, r.URL)
+				s.publish("order.created", "1", n(1))
+				s.wait()
+				s.clock.Advance(61 * time.Minute)
+				s.wait()
+				off := s.wantNotice(hub.NoticeDisabled)
+				if off.Type() != "hacek."+kind+".disabled" || off.Cause != "no success for 1h" {
+					s.t.Errorf("notice: %s %q", off.Type(), off.Cause)
+				}
+				s.waitState(target, hub.Disabled)
+				s.resume(target, hub.Rate{})
+				s.wait()
+				s.noNotice() // it has its hour again
+				s.clock.Advance(61 * time.Minute)
+				s.wait()
+				if again := s.wantNotice(hub.NoticeDisabled); again.ID() == off.ID() || !again.Since.Equal(off.Since) {
+					s.t.Errorf("disabled again: notice %q since %s, the first was %q since %s", again.ID(), again.Since, off.ID(), off.Since)
+				}
+				s.waitState(target, hub.Disabled)
+				r.answer(200)
+				s.resume(target, hub.Rate{})
+				s.wantResults(hub.Succeeded)
+				if over := s.wantNotice(hub.NoticeRecovered); over.Type() != "hacek."+kind+".recovered" || !over.Since.Equal(off.Since) {
+					s.t.Errorf("notice: %s since %s", over.Type(), over.Since)
+				}
+				s.publish("order.created", "2", n(2))
+				s.wantResults(hub.Succeeded)
+				s.noNotice()
+			})
+		})
+	}
+}
+
+// After a 410 only a person brings an endpoint back, and its end is told although it failed once only.
+func TestO5_TheEndAfterGoneIsTold(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(410)
+		target := s.endpoint(r.URL)
+		s.publish("order.created", "1", n(1))
+		s.wait()
+		if off := s.wantNotice(hub.NoticeDisabled); !strings.Contains(off.Cause, "410") {
+			t.Errorf("notice: %+v", off)
+		}
+		s.waitState(target, hub.Disabled)
+		r.answer(200)
+		s.resume(target, hub.Rate{})
+		s.publish("order.created", "2", n(2))
+		s.wantResults(hub.Succeeded)
+		s.wantNotice(hub.NoticeRecovered)
 	})
 }
 

@@ -105,16 +105,19 @@ func TestO4_ShouldDisable(t *testing.T) {
 	cases := []struct {
 		name    string
 		failing time.Time
+		resumed time.Time
 		attempt Attempt
 		want    bool
 	}{
-		{"410", time.Time{}, Attempt{Result: Refused, Status: 410}, true},
-		{"410 that the success rule takes", time.Time{}, Attempt{Result: Succeeded, Status: 410}, false},
-		{"five days without success", noon.Add(-5 * day), Attempt{Result: TimedOut}, true},
-		{"four days", noon.Add(-4 * day), Attempt{Result: TimedOut}, false},
+		{"410", time.Time{}, time.Time{}, Attempt{Result: Refused, Status: 410}, true},
+		{"410 that the success rule takes", time.Time{}, time.Time{}, Attempt{Result: Succeeded, Status: 410}, false},
+		{"five days without success", noon.Add(-5 * day), time.Time{}, Attempt{Result: TimedOut}, true},
+		{"four days", noon.Add(-4 * day), time.Time{}, Attempt{Result: TimedOut}, false},
+		{"nine days, resumed four days ago", noon.Add(-9 * day), noon.Add(-4 * day), Attempt{Result: TimedOut}, false},
+		{"five days, resumed before", noon.Add(-5 * day), noon.Add(-6 * day), Attempt{Result: TimedOut}, true},
 	}
 	for _, c := range cases {
-		if why, got := (Health{FailingSince: c.failing}).ShouldDisable(&c.attempt, 5*day, noon); got != c.want || got && why == "" {
+		if why, got := (Health{FailingSince: c.failing}).ShouldDisable(&c.attempt, 5*day, c.resumed, noon); got != c.want || got && why == "" {
 			t.Errorf("%s: got %v (%q), want %v", c.name, got, why, c.want)
 		}
 	}

@@ -18,7 +18,8 @@ const (
 	AuthCertificate = "client_certificate"
 )
 
-// authFields says which settings belong to which type, needed ones first with "!".
+// authFields says which settings belong to which type, needed ones first with "!". The authorities that are trusted (ca) may
+// stand beside any.
 var authFields = map[string][]string{
 	AuthNone:        {},
 	AuthBearer:      {"!token"},
@@ -26,7 +27,7 @@ var authFields = map[string][]string{
 	AuthAPIKey:      {"!in", "!name", "!value"},
 	AuthOAuth2:      {"!token_url", "!client_id", "!client_secret", "scopes"},
 	AuthExchange:    {"!request", "!token_path", "expires_path", "header"},
-	AuthCertificate: {"!certificate", "!key", "ca"},
+	AuthCertificate: {"!certificate", "!key"},
 }
 
 func (a *Auth) validate(p *Problems) {
@@ -40,7 +41,7 @@ func (a *Auth) validate(p *Problems) {
 		"in": a.In != "", "name": a.Name != "", "value": !a.Value.IsZero(), "token_url": a.TokenURL != "",
 		"client_id": a.ClientID != "", "client_secret": !a.ClientSecret.IsZero(), "scopes": len(a.Scopes) > 0,
 		"request": a.Request != nil, "token_path": a.TokenPath != "", "expires_path": a.ExpiresPath != "",
-		"certificate": a.Certificate != "", "key": !a.Key.IsZero(), "ca": a.CA != "",
+		"certificate": a.Certificate != "", "key": !a.Key.IsZero(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		switch {

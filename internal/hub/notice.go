@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,9 +30,14 @@ const OwnPrefix = "hacek."
 // Type is the event type.
 func (n *Notice) Type() string { return OwnPrefix + string(n.Target.Kind) + "." + n.What }
 
-// ID is the same for every notice of one kind about one outage, so that it is given once, whatever happens between.
+// ID is the same for every notice of one kind about one outage, so that it is given once, whatever happens between. Only
+// what is disabled again after a person resumed it is told again.
 func (n *Notice) ID() string {
-	return n.Target.ID.Text(n.Target.Prefix()) + " " + n.What + " " + TimeText(n.Since)
+	id := n.Target.ID.Text(n.Target.Prefix()) + " " + n.What + " " + TimeText(n.Since)
+	if resumes := n.Target.Release.Resumes; n.What == NoticeDisabled && resumes > 0 {
+		id += " " + strconv.FormatInt(resumes, 10)
+	}
+	return id
 }
 
 // Addresses are those that the target's settings name for this notice.

@@ -138,12 +138,23 @@ func (h Health) After(a *Attempt, probe bool, now time.Time) Health {
 	return h
 }
 
-// ShouldDisable tells whether the target has failed for so long, or said so clearly, that the hub stops calling it.
-func (h Health) ShouldDisable(a *Attempt, after time.Duration, now time.Time) (why string, yes bool) {
+// Resumed is the health after a person said that the target is mended: it is called as if nothing had been. Its outage
+// is over when it takes something, not before.
+func (h Health) Resumed() Health {
+	return Health{Failures: h.Failures, FailingSince: h.FailingSince}
+}
+
+// ShouldDisable tells whether the target has failed for so long, or said so clearly, that the hub stops calling it. What
+// was before a person resumed it does not count.
+func (h Health) ShouldDisable(a *Attempt, after time.Duration, resumed, now time.Time) (why string, yes bool) {
 	if a.Status == 410 && a.Result == Refused {
 		return "the receiver answered 410 Gone", true
 	}
-	if after > 0 && !h.FailingSince.IsZero() && now.Sub(h.FailingSince) >= after {
+	since := h.FailingSince
+	if resumed.After(since) {
+		since = resumed
+	}
+	if after > 0 && !h.FailingSince.IsZero() && now.Sub(since) >= after {
 		return "no success for " + Duration(after).String(), true
 	}
 	return "", false

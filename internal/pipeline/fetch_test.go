@@ -56,7 +56,7 @@ func TestM9_BadAnswersOfTheShop(t *testing.T) {
 		if name == "fewer calls please" && (a.RetryAfter < 80*time.Second || a.RetryAfter > 91*time.Second) {
 			t.Errorf("the date asks for %s", a.RetryAfter)
 		}
-		if _, off := (hub.Health{}).ShouldDisable(&a, 0, time.Now()); off {
+		if _, off := (hub.Health{}).ShouldDisable(&a, 0, time.Time{}, time.Now()); off {
 			t.Errorf("%s: one record switches the pipeline off", name)
 		}
 		if len(a.Response.Body) > 64<<10 || len(a.Steps[0].Output) > maxEvidence+10 {

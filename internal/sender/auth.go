@@ -198,8 +198,8 @@ func (c *compiler) compileExchange(need func(pointer, value, what string) bool) 
 	if method == "" {
 		method = "POST"
 	}
-	if method != "POST" && method != "GET" && method != "PUT" {
-		c.problems.Add("/auth/request/method", "%q is not possible: choose POST, GET or PUT", method)
+	if !slices.Contains([]string{"POST", "GET", "PUT", "PATCH"}, method) {
+		c.problems.Add("/auth/request/method", "%q is none of GET, POST, PUT, PATCH", method)
 	}
 	contentType := a.Request.ContentType
 	if contentType == "" {

@@ -77,7 +77,7 @@ func (s *Service) ResumeTarget(ctx context.Context, tenant int64, kind hub.Kind,
 func bringForward(t *hub.Target, now time.Time) {
 	t.Release.Resumes++
 	t.Release.ResumedAt = now
-	t.Health = hub.Health{}
+	t.Health = t.Health.Resumed()
 }
 
 func isOff(kind hub.Kind, what string) error {

@@ -213,7 +213,7 @@ func (tx *Tx) UpdateTarget(ctx context.Context, t *hub.Target, prev int64) error
 }
 
 // SetTargetState stores what a target does with what it is owed: one row, however much waits. Its health is left
-// alone, except that a target which a person made active begins anew.
+// alone, except that a target which a person made active is called as if nothing had been.
 func (tx *Tx) SetTargetState(ctx context.Context, t hub.Target) error {
 	const update = `
 		UPDATE target
@@ -222,12 +222,12 @@ func (tx *Tx) SetTargetState(ctx context.Context, t hub.Target) error {
 	missing := "no target " + t.ID.Text(t.Prefix())
 	err := tx.one(ctx, missing, update, string(t.State), t.StateBy, t.StateWhy, millis(t.StateAt), t.DrainRate.String(), t.DrainMark,
 		t.Release.Resumes, nullMillis(t.Release.ResumedAt), t.No, t.Tenant)
-	if err != nil || t.Health != (hub.Health{}) {
+	if err != nil || t.Health != t.Health.Resumed() {
 		return err
 	}
 	const heal = `
 		UPDATE target
-		SET failures = 0, hard = 0, probes = 0, tripped = 0, failing_since = NULL, backoff_until = NULL
+		SET hard = 0, probes = 0, tripped = 0, backoff_until = NULL
 		WHERE no = $1 AND tenant_no = $2`
 	return tx.one(ctx, missing, heal, t.No, t.Tenant)
 }

@@ -217,8 +217,12 @@ func (v *visit) providersPage() error {
 		return err
 	}
 	for _, p := range all {
+		notes, err := p.NotesIn(string(v.lang))
+		if err != nil {
+			return err
+		}
 		page.Providers = append(page.Providers, knownProvider{
-			p.Name, v.titleOf(p.Title), v.titleOf(p.Secret.Where), v.lang.Text("web_source.made." + madeWord(p)), p.Page, p.Notes,
+			p.Name, v.titleOf(p.Title), v.titleOf(p.Secret.Where), v.lang.Text("web_source.made." + madeWord(p)), p.Page, notes,
 		})
 	}
 	slices.SortStableFunc(page.Providers, func(a, b knownProvider) int {

@@ -15,6 +15,7 @@ type editPipelineView struct {
 	Expert     bool
 	Form       *Form
 	Clash      *clash
+	Week       *week // before a changed condition is saved
 }
 
 func (v *visit) editPipelinePage() error {
@@ -25,18 +26,25 @@ func (v *visit) editPipelinePage() error {
 	return v.show("pipeline_edit", page.Name, page)
 }
 
-// editPipeline builds the page; refusal is what saving typed was answered.
+// editPipeline builds the page; refusal is what saving typed was answered, nil when it only has not been saved yet.
 func (v *visit) editPipeline(refusal error, typed *hub.Pipeline) (editPipelineView, error) {
 	t, err := v.thePipeline()
 	if err != nil {
 		return editPipelineView{}, err
 	}
 	page := editPipelineView{Name: t.Name, Path: targetPath(&t), Expert: v.r.FormValue("view") == "expert"}
-	fields := v.subscriptionFields(&t.Pipeline)
+	shown := &t.Pipeline
+	if typed != nil && refusal == nil {
+		shown = typed
+	}
+	fields := v.subscriptionFields(shown)
 	if page.Expert {
 		text, err := json.MarshalIndent(t.Pipeline, "", "  ")
 		if err != nil {
 			return page, err
+		}
+		if shown == typed {
+			text = []byte(v.form("json")) // with the secrets in it
 		}
 		fields = []Field{{Name: "json", Pointer: "/", Label: v.lang.Text("web_pipeline.json"), Hint: v.lang.Text("web_pipeline.json_hint"), Type: "textarea", Mono: true, Value: string(text)}}
 	}
@@ -59,6 +67,13 @@ func (v *visit) savePipeline() error {
 	} else {
 		v.readSubscription(&p)
 	}
+	if err == nil && !v.judged(t.Pipeline.Subscription, p.Subscription) {
+		week, judged := v.lastWeek(t.Pipeline.Subscription, p.Subscription, weekWords{"web_pipeline.week", "web_pipeline.week_new", "web_pipeline.week_gone"})
+		if judged == nil {
+			return v.showPipelineWeek(&p, week)
+		}
+		err = judged
+	}
 	if err == nil {
 		t, _, err = v.Settings.ReplacePipeline(v.ctx(), v.tenant(), t.ID.Text(hub.PipelinePrefix), p, v.form("etag"), v.byMoving())
 	}
@@ -70,6 +85,16 @@ func (v *visit) savePipeline() error {
 		return v.refuse(err, "pipeline_edit", page.Name, page)
 	}
 	return v.goTo(targetPath(&t), "web_pipeline.saved", "name", t.Name)
+}
+
+// showPipelineWeek shows first what the change would have done to last week's events.
+func (v *visit) showPipelineWeek(typed *hub.Pipeline, week *week) error {
+	page, err := v.editPipeline(nil, typed)
+	if err != nil {
+		return err
+	}
+	page.Form.ETag, page.Week = v.form("etag"), week
+	return v.show("pipeline_edit", page.Name, page)
 }
 
 // byMoving is who saves, and whether what waits may go to the new places.

@@ -3,12 +3,14 @@ package web_test
 import (
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite"
 
@@ -159,6 +161,38 @@ func TestStepsAreAddedMovedAndRemoved(t *testing.T) {
 	b.get(path + "/steps/9").want(http.StatusNotFound)
 	b.post(path+"/switch", "etag", b.get(path).etag()).want(http.StatusSeeOther)
 	b.get(path).want(http.StatusOK).has("Switch on", "is off")
+}
+
+func TestAPipelinesConditionIsSeenOnLastWeeksEventsFirst(t *testing.T) {
+	h := newHouse(t)
+	h.user(h.tenant, hub.Editor, nil)
+	target := h.pipeline(h.tenant, "Orders", hub.Step{Type: hub.StepWait, For: hub.Duration(time.Second)})
+	for i, total := range []string{"50.00", "150.00", "250.00"} {
+		h.publish("order.created", fmt.Sprintf("201800005%d", i), `{"total":"`+total+`"}`)
+	}
+	b := h.as("editor@example.com")
+	path := pathOf(target) + "/edit"
+	form := formOf(t, b.get(path).want(http.StatusOK).text, path)
+	form.Set("description", "large ones")
+	form.Set("condition", "num(data.total) >")
+	b.do("POST", path, form).want(422).has("num(data.total) &gt;")
+	form.Set("condition", "num(data.total) > 100.0")
+	asked := b.do("POST", path, form).want(http.StatusOK).
+		has("Of 3 events of the last 7 days, 2 would be taken; it was 3.", "0 more, 1 fewer. Nothing is saved yet.", "2018000050", "would no longer be taken", "large ones")
+	stored := func() hub.Pipeline {
+		got, err := h.settings.Pipeline(t.Context(), h.tenant.No, target.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Pipeline
+	}
+	if p := stored(); p.Subscription.Condition != "" || p.Description != "" {
+		t.Fatalf("stored unasked: %+v", p)
+	}
+	b.do("POST", path, formOf(t, asked.text, path)).want(http.StatusSeeOther)
+	if p := stored(); p.Subscription.Condition != "num(data.total) > 100.0" || p.Description != "large ones" {
+		t.Fatalf("stored is %+v", p)
+	}
 }
 
 func TestARowIsMatchedWithTheRealTable(t *testing.T) {

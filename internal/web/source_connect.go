@@ -44,7 +44,10 @@ func (v *visit) connectSourcePage() error {
 	}
 	page.OnlyHere = onlyHere(page.URL)
 	if p := v.provider(s.Verify.Scheme); p != nil {
-		page.Made, page.Where, page.Page, page.Notes = madeWord(p), v.titleOf(p.Secret.Where), p.Page, p.Notes
+		page.Made, page.Where, page.Page = madeWord(p), v.titleOf(p.Secret.Where), p.Page
+		if page.Notes, err = p.NotesIn(string(v.lang)); err != nil {
+			return err
+		}
 		page.CanTry = v.Trigger != nil && v.may(hub.Operator)
 		samples := v.samples(&s.Source)
 		page.Sample = firstSample(samples)

@@ -24,7 +24,7 @@ type webhookFormView struct {
 	With                             []Option
 	Preview                          *webhookPreview
 	Test                             *webhookTest
-	Week                             *webhookWeek
+	Week                             *week
 	AskMove                          bool // what waits would go to another address
 	MoreHMAC                         int  // signatures beyond the one the form shows
 }
@@ -93,7 +93,7 @@ func (v *visit) workWebhook(t *hub.Target) error {
 	if do != "save" && do != "test" {
 		return v.showWebhookForm(t, e, nil, wrong)
 	}
-	if t != nil && wrong == nil && v.changesCondition(e, stored) {
+	if t != nil && wrong == nil && !v.judged(stored.Subscription, e.Subscription) {
 		return v.showWeek(t, e, stored)
 	}
 	made, err := v.storeWebhook(t, e, wrong)
@@ -290,13 +290,9 @@ func fieldsMode(e *hub.Endpoint) string {
 	return "some"
 }
 
-// changesCondition tells whether somebody should first see what the change would have done to last week's events.
-func (v *visit) changesCondition(e, stored hub.Endpoint) bool {
-	return e.Subscription.Condition != stored.Subscription.Condition && v.form("judged") != "as:"+e.Subscription.Condition
-}
-
+// showWeek shows first what the change would have done to last week's events.
 func (v *visit) showWeek(t *hub.Target, e, stored hub.Endpoint) error {
-	week, err := v.week(stored.Subscription, e.Subscription)
+	week, err := v.lastWeek(stored.Subscription, e.Subscription, weekWords{"web_webhook.week", "web_webhook.week_new", "web_webhook.week_gone"})
 	if err != nil {
 		return v.refuseWebhook(t, e, err)
 	}

@@ -151,7 +151,7 @@ func (v *visit) typedNumber(name, pointer string, wrong *hub.Problems) int {
 
 // typedAuth takes only what belongs to the type. A secret that was left empty stays, while the type stays.
 func (v *visit) typedAuth(stored *hub.Auth) hub.Auth {
-	a := hub.Auth{Type: v.form("login_type")}
+	a := hub.Auth{Type: v.form("login_type"), CA: unixLines(v.form("ca"))}
 	same := a.Type == stored.Type
 	secret := func(name string, was hub.Secret) hub.Secret {
 		if typed := unixLines(v.form(name)); typed != "" {
@@ -189,7 +189,7 @@ func (v *visit) typedAuth(stored *hub.Auth) hub.Auth {
 		}
 		a.TokenPath, a.ExpiresPath, a.Header = line("answer_path"), line("answer_expires"), line("login_header")
 	case hub.AuthCertificate:
-		a.Certificate, a.Key, a.CA = unixLines(v.form("certificate")), secret("secret_pem", stored.Key), unixLines(v.form("ca"))
+		a.Certificate, a.Key = unixLines(v.form("certificate")), secret("secret_pem", stored.Key)
 	}
 	return a
 }

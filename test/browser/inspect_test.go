@@ -177,7 +177,8 @@ func (w *window) keep(name string) {
 	defer stop()
 	yes := true
 	var picture []byte
-	err := chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+	top := chromedp.Evaluate[chromedp.Void](`scrollTo({ top: 0, behavior: "instant" })`) // what sticks is painted where it sticks
+	err := chromedp.Do(ctx, top, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		shot, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &yes, OptimizeForSpeed: &yes})
 		if err == nil {
 			picture = shot.Data

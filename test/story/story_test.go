@@ -23,6 +23,8 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"hacek/internal/api/apitest"
 )
 
 const adminKey = "hk_story_0123456789abcdefghij"
@@ -43,9 +45,28 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "build hacek:", err)
 		os.Exit(1)
 	}
+	contract, err := apitest.New()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	http.DefaultClient.Transport = promised{contract.Transport(http.DefaultTransport)}
 	code := m.Run()
+	if code == 0 {
+		code = apitest.Coverage(os.Stderr, contract, false)
+	}
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// promised holds the answers of the program's API against its document; pages and sources promise other things.
+type promised struct{ api http.RoundTripper }
+
+func (p promised) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.Path, "/v1/") {
+		return p.api.RoundTrip(r)
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 func TestStories(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,4 +92,12 @@ func project(t *testing.T, table, source string) string {
 		}
 	}
 	return root
+}
+
+// What the table says works has a test that says so.
+func TestEveryRowThatWorksHasATest(t *testing.T) {
+	unproved, err := rows("../../..", io.Discard)
+	if err != nil || len(unproved) > 0 {
+		t.Errorf("no test proves %q, %v", unproved, err)
+	}
 }
