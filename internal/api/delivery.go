@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -34,7 +35,7 @@ type eventRef struct {
 // stateHeld is what a pending delivery is called while its target is not active.
 const stateHeld = "held"
 
-func (a *API) viewDelivery(d store.DeliveryRow, t hub.Target) deliveryView {
+func (a *API) viewDelivery(c *call, d store.DeliveryRow, t hub.Target) (deliveryView, error) {
 	v := deliveryView{
 		ID: d.ID().Text(), State: string(d.State), Target: viewTarget(t),
 		Event:     eventRef{ID: d.Event.Text(hub.EventPrefix), Type: d.Type, Key: optional(d.EventKey)},
@@ -44,15 +45,18 @@ func (a *API) viewDelivery(d store.DeliveryRow, t hub.Target) deliveryView {
 		v.UpdatedAt = hub.TimeText(d.At)
 	}
 	if d.State != hub.Pending {
-		return v
+		return v, nil
 	}
 	v.Sending = a.Sending(d.Target, d.Seq)
 	v.DueAt = optionalTime(d.DueAt)
 	if t.State != hub.Active {
 		v.State, v.DueAt = stateHeld, nil
 		v.Reason = "the " + string(t.Kind) + " is " + string(t.State)
+		return v, nil
 	}
-	return v
+	behind, err := a.Store.Behind(c.r.Context(), &d.Delivery, t.Policy().Order)
+	v.Reason = cmp.Or(behind, v.Reason)
+	return v, err
 }
 
 // viewDeliveries reads the target of each, once.
@@ -68,7 +72,10 @@ func (a *API) viewDeliveries(c *call, rows []store.DeliveryRow) ([]deliveryView,
 			}
 			targets[d.Target] = t
 		}
-		views[i] = a.viewDelivery(d, t)
+		var err error
+		if views[i], err = a.viewDelivery(c, d, t); err != nil {
+			return nil, err
+		}
 	}
 	return views, nil
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 
 	"hacek/internal/hub"
@@ -43,5 +44,31 @@ func TestResendMakesANewEventForOneTarget(t *testing.T) {
 		h.get("/v1/deliveries?event="+sent.text("id")).want(200).is("data.0.target.name", "A").is("next_cursor", "")
 		h.get("/v1/audit").want(200).is("data.0.action", "resent").is("data.0.object", id)
 		h.post("/v1/deliveries/"+id+"/resend", `{}`).problem(422, hub.Invalid, "/data")
+	})
+}
+
+// What waits behind another says which one, and what becomes of that one: at an endpoint that keeps an order and at a
+// pipeline, which keeps one by itself.
+func TestM11_O3_WhatWaitsInOrderSaysForWhat(t *testing.T) {
+	each(t, func(h *testHub) {
+		h.endpoint(`,"name":"A","order":{"by":"key","stuck":{"set_aside_after":3}}`)
+		h.post("/v1/pipelines", `{"name":"B","steps":[{"type":"wait","for":"1s"}]}`).want(201)
+		h.endpoint(`,"name":"C"`)
+		one, two := h.publish(`{"type":"a","key":"K7","data":1}`), h.publish(`{"type":"a","key":"K7","data":2}`)
+		other := h.publish(`{"type":"a","key":"K8","data":3}`)
+		of := func(event, target string) reply {
+			return h.get("/v1/deliveries?event=" + event + "&target=" + target).want(200)
+		}
+		for target, rest := range map[string]string{"A": " and is set aside after 3 tries", "B": ""} {
+			first := of(one, target).is("data.0.reason", "").text("data.0.id")
+			reason := "waits for " + first + ", which comes before it" + rest
+			second := of(two, target).is("data.0.state", "pending").is("data.0.reason", reason).text("data.0.id")
+			h.get("/v1/deliveries/"+second).want(200).is("reason", reason)
+			of(other, target).is("data.0.reason", "")
+			if fates := string(h.get("/v1/events/" + two + "/fates").want(200).body); !strings.Contains(fates, reason) {
+				t.Errorf("%s: the fates are %s", target, fates)
+			}
+		}
+		of(two, "C").is("data.0.reason", "")
 	})
 }

@@ -165,6 +165,14 @@ type Order struct {
 // Stuck is "wait", or {"set_aside_after": n}: after n tries the head fails and the next may go.
 type Stuck struct{ SetAsideAfter int }
 
+// WaitsFor is the reason of a delivery that has to wait for another one, with what becomes of that one.
+func (o Order) WaitsFor(first DeliveryID) string {
+	if n := o.Stuck.SetAsideAfter; n > 0 {
+		return fmt.Sprintf("waits for %s, which comes before it and is set aside after %d tries", first.Text(), n)
+	}
+	return fmt.Sprintf("waits for %s, which comes before it", first.Text())
+}
+
 // MarshalJSON writes "wait" or the object.
 func (s Stuck) MarshalJSON() ([]byte, error) {
 	if s.SetAsideAfter == 0 {

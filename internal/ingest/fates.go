@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 
 	"hacek/internal/expr"
@@ -70,8 +71,15 @@ func (r *Routed) Fates(ctx context.Context, id hub.ID) ([]hub.Fate, error) {
 		if d := byTarget[t.No]; d != nil {
 			id := d.ID()
 			f.Delivery, f.Outcome, f.Reason = &id, outcome(d, &t.TargetAt), d.Reason
-			if f.Outcome == hub.OutcomeHeld {
+			switch f.Outcome {
+			case hub.OutcomeHeld:
 				f.Reason = heldReason(&t.Now)
+			case string(hub.Pending):
+				behind, err := p.Store.Behind(ctx, &d.Delivery, t.Now.Policy().Order)
+				if err != nil {
+					return nil, err
+				}
+				f.Reason = cmp.Or(behind, f.Reason)
 			}
 		} else {
 			f.Outcome, f.Reason = hub.OutcomeSkipped, t.whySkipped(e, doc)

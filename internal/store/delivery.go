@@ -82,6 +82,23 @@ func (s *Store) InOrder(ctx context.Context, target, after int64, limit int) ([]
 	return s.open(ctx, "deliveries in order", ` WHERE target_no = $1 AND seq > $2 ORDER BY seq LIMIT $3`, target, after, limit)
 }
 
+// Behind says which delivery of its target another one has to wait for, by the order that the target keeps now; "" when it
+// has been tried, or need not wait.
+func (s *Store) Behind(ctx context.Context, d *hub.Delivery, order hub.Order) (reason string, err error) {
+	var first []hub.Delivery
+	switch {
+	case d.Tries > 0:
+	case order.By == hub.OrderAll:
+		first, err = s.InOrder(ctx, d.Target, 0, 1)
+	case order.By == hub.OrderKey && d.Key != "":
+		first, err = s.Lane(ctx, d.Target, d.Key, 0, 1)
+	}
+	if err != nil || len(first) == 0 || first[0].Seq >= d.Seq {
+		return "", err
+	}
+	return order.WaitsFor(first[0].ID()), nil
+}
+
 // Probe is the oldest delivery a target is owed; false when none.
 func (s *Store) Probe(ctx context.Context, target int64) (hub.Delivery, bool, error) {
 	oldest, err := s.InOrder(ctx, target, 0, 1)

@@ -38,6 +38,10 @@ func (v *visit) deliveryReason(d *store.DeliveryRow, t *hub.Target) string {
 		return v.lang.Text("web_history.reason." + string(t.State))
 	case d.Tries > 0:
 		return v.lang.Text("web_history.next_try", "time", v.nextTry(d.DueAt, v.when))
+	default:
+		if behind, err := v.Store.Behind(v.ctx(), &d.Delivery, t.Policy().Order); err == nil && behind != "" {
+			return v.reason(behind)
+		}
 	}
 	return v.reason(d.Reason)
 }
