@@ -19,9 +19,9 @@ func (e *Engine) noticeHealth(t *target, before hub.Health, f *flight) {
 		t.noticed = now.FailingSince
 		e.notice(hub.Notice{What: hub.NoticeFailing, Target: t.shared, Failures: now.Failures, Since: now.FailingSince, Cause: a.Error, Hint: a.Hint})
 	case a.Result == hub.Succeeded && (before.Failures >= most || t.given):
-		t.given = false
 		e.notice(hub.Notice{What: hub.NoticeRecovered, Target: t.shared, Failures: before.Failures, Since: before.FailingSince})
 	}
+	t.given = t.given && a.Result != hub.Succeeded
 }
 
 // notice gives one out without holding up the plan. It happened, so it is given even while we are stopping.

@@ -40,7 +40,7 @@ type target struct {
 	pulled   bool      // retries that were due unreasonably late were brought forward
 	settling bool      // an ordered target waits until nothing of its old plan is in memory
 	noticed  time.Time // the outage that a notice was given about
-	given    bool      // it was disabled in this outage, and that was told
+	given    bool      // of this outage, before a resume or a restart, or that it was disabled
 	parked   int       // heads of lanes that wait for their next try
 	rest     time.Time // after a fault of ours: no start and no read before
 	asked    time.Time // when to look again for what was brought forward, save that its receiver named a later moment
@@ -88,7 +88,7 @@ func (e *Engine) setTarget(n hub.Target) {
 		return
 	}
 	if t == nil {
-		t = &target{known: map[int64]*entry{}, index: -1, told: n, given: n.State == hub.Disabled}
+		t = &target{known: map[int64]*entry{}, index: -1, told: n, given: n.Told()}
 		e.targets[n.No] = t
 	} else {
 		// What the engine itself knows better than whoever read the row.
@@ -106,7 +106,8 @@ func (e *Engine) setTarget(n hub.Target) {
 	reread := t.work == nil || t.State != n.State || t.policy.Order != policy.Order ||
 		t.DrainMark != n.DrainMark || t.DrainRate != n.DrainRate || t.Release.Resumes != n.Release.Resumes
 	if t.work != nil && t.Release.Resumes != n.Release.Resumes {
-		n.Health, t.gentle = n.Health.Resumed(), 0 // a person says that it is well again
+		t.given = t.given || t.Told()
+		n.Health, t.gentle = t.Resumed(), 0 // a person says that it is well again
 	}
 	if t.work == nil || t.Version != n.Version {
 		t.work = e.workOf(&n)

@@ -138,10 +138,21 @@ func (h Health) After(a *Attempt, probe bool, now time.Time) Health {
 	return h
 }
 
-// Resumed is the health after a person said that the target is mended: it is called as if nothing had been. Its outage
-// is over when it takes something, not before.
-func (h Health) Resumed() Health {
-	return Health{Failures: h.Failures, FailingSince: h.FailingSince}
+// Told tells whether people have heard of the outage that the target is in: that it fails, or that it is disabled. They have
+// of one that a resume has left over, too.
+func (t *Target) Told() bool {
+	h, most := &t.Health, t.Policy().Notify.AfterFailures
+	left := !h.FailingSince.IsZero() && !t.Release.ResumedAt.IsZero() && !t.Release.ResumedAt.Before(h.FailingSince)
+	return t.State == Disabled || most > 0 && h.Failures >= most || left
+}
+
+// Resumed is the health after a person said that the target is mended: it is called as if nothing had been. An outage that
+// people have heard of is over when it takes something, not before.
+func (t *Target) Resumed() Health {
+	if !t.Told() {
+		return Health{}
+	}
+	return Health{FailingSince: t.Health.FailingSince}
 }
 
 // ShouldDisable tells whether the target has failed for so long, or said so clearly, that the hub stops calling it. What

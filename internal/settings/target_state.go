@@ -75,9 +75,9 @@ func (s *Service) ResumeTarget(ctx context.Context, tenant int64, kind hub.Kind,
 // bringForward makes every try that was planned until now due. A person says that the target is mended, so the old
 // outage must not disable it again after the first failure.
 func bringForward(t *hub.Target, now time.Time) {
+	t.Health = t.Resumed()
 	t.Release.Resumes++
 	t.Release.ResumedAt = now
-	t.Health = t.Health.Resumed()
 }
 
 func isOff(kind hub.Kind, what string) error {

@@ -65,7 +65,7 @@ func TestO2_O3_WhatWasBroughtForwardIsReadInOrderOfAcceptance(t *testing.T) {
 			t.Errorf("the target bears %+v, %+v", stored.Health, stored.Release)
 		}
 		// A person resumes it.
-		stored.Release.Resumes, stored.Release.ResumedAt, stored.Health = 2, noon.Add(2*time.Minute), stored.Health.Resumed()
+		stored.Release.Resumes, stored.Release.ResumedAt, stored.Health = 2, noon.Add(2*time.Minute), stored.Resumed()
 		w.write(func(tx *store.Tx) error { return tx.SetTargetState(w.ctx, stored) })
 		if again, err := w.Target(w.ctx, 1, a.ID); err != nil || again.Release != stored.Release || again.Health != stored.Health {
 			t.Errorf("read back %+v, %+v, %v", again.Release, again.Health, err)

@@ -222,14 +222,14 @@ func (tx *Tx) SetTargetState(ctx context.Context, t hub.Target) error {
 	missing := "no target " + t.ID.Text(t.Prefix())
 	err := tx.one(ctx, missing, update, string(t.State), t.StateBy, t.StateWhy, millis(t.StateAt), t.DrainRate.String(), t.DrainMark,
 		t.Release.Resumes, nullMillis(t.Release.ResumedAt), t.No, t.Tenant)
-	if err != nil || t.Health != t.Health.Resumed() {
+	if err != nil || t.Health != (hub.Health{FailingSince: t.Health.FailingSince}) {
 		return err
 	}
 	const heal = `
 		UPDATE target
-		SET hard = 0, probes = 0, tripped = 0, backoff_until = NULL
-		WHERE no = $1 AND tenant_no = $2`
-	return tx.one(ctx, missing, heal, t.No, t.Tenant)
+		SET failures = 0, hard = 0, probes = 0, tripped = 0, failing_since = $1, backoff_until = NULL
+		WHERE no = $2 AND tenant_no = $3`
+	return tx.one(ctx, missing, heal, nullMillis(t.Health.FailingSince), t.No, t.Tenant)
 }
 
 // ChangeState moves a target from one state to another with a revision of its own, and does nothing when it is in
