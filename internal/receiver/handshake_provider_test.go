@@ -12,20 +12,13 @@ import (
 
 	"hacek/internal/hub"
 	"hacek/internal/settings"
-	"hacek/packs"
 )
 
 // The handshakes that no vector holds, with the providers' own entries: each gets its exact answer and becomes no event; where
 // the answer is made with the secret, a stranger gets none.
 func TestM3_HandshakesOfOktaXAndGitHub(t *testing.T) {
 	g := onSQLite(t)
-	g.Provider = func(name string) *packs.Provider {
-		p, err := packs.OpenProvider(name)
-		if err != nil {
-			t.Error(err)
-		}
-		return p
-	}
+	g.Provider = shipped(t)
 	sum := func(text string) []byte {
 		m := hmac.New(sha256.New, []byte(secret))
 		m.Write([]byte(text))

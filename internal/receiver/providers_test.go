@@ -62,6 +62,17 @@ func examples(t *testing.T) []example {
 // packs hold them against the same engine.
 var elsewhere = []string{"twilio", "square", "hubspot", "paypal"}
 
+// shipped are the providers that the hub comes with.
+func shipped(t *testing.T) func(name string) *packs.Provider {
+	return func(name string) *packs.Provider {
+		p, err := packs.OpenProvider(name)
+		if err != nil {
+			t.Error(err)
+		}
+		return p
+	}
+}
+
 func presetOf(t *testing.T, p *packs.Provider) hub.Source {
 	t.Helper()
 	s := hub.DefaultSource()
@@ -75,13 +86,7 @@ func presetOf(t *testing.T, p *packs.Provider) hub.Source {
 // provider wants it, what is wrong is refused as it wants that, and handshakes get their exact answer.
 func TestM2_EveryProviderTheWholeWay(t *testing.T) {
 	g := onSQLite(t)
-	g.Provider = func(name string) *packs.Provider {
-		p, err := packs.OpenProvider(name)
-		if err != nil {
-			t.Error(err)
-		}
-		return p
-	}
+	g.Provider = shipped(t)
 	seen := map[string]int{}
 	for i, v := range examples(t) {
 		if slices.Contains(elsewhere, v.Provider) || v.Offline != nil && !*v.Offline {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,11 +14,7 @@ import (
 )
 
 func TestTheLogBeginsAnewUnderLoad(t *testing.T) {
-	dir := t.TempDir()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, SecretKey: storetest.Key()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := storetest.SQLite(t)()
 	storetest.Run(t, s)
 	w := tell(t, s)
 	data := string(bytes.Repeat([]byte("1"), 100<<10))
@@ -31,7 +26,7 @@ func TestTheLogBeginsAnewUnderLoad(t *testing.T) {
 		w.must(w.Accept(w.ctx, batch...))
 	}
 	// 300 MB went through a log that is copied back every 32 MB.
-	log, err := os.Stat(filepath.Join(dir, "hacek.db-wal"))
+	log, err := os.Stat(s.File() + "-wal")
 	w.must(err)
 	if log.Size() > 150<<20 {
 		t.Errorf("the log has grown to %d MiB", log.Size()>>20)
@@ -40,13 +35,9 @@ func TestTheLogBeginsAnewUnderLoad(t *testing.T) {
 
 // The driver sorts its pragmas, and a page's size is only taken before the log is switched on.
 func TestPagesHaveTheirSize(t *testing.T) {
-	dir := t.TempDir()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, SecretKey: storetest.Key()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := storetest.SQLite(t)()
 	storetest.Run(t, s)
-	head, err := os.ReadFile(filepath.Join(dir, "hacek.db"))
+	head, err := os.ReadFile(s.File())
 	if err != nil || len(head) < 18 {
 		t.Fatalf("%d bytes, %v", len(head), err)
 	}
@@ -57,18 +48,14 @@ func TestPagesHaveTheirSize(t *testing.T) {
 
 // A hub that only refuses strangers accepts nothing, and its log must begin anew all the same.
 func TestTheLogBeginsAnewWhenNothingIsAccepted(t *testing.T) {
-	dir := t.TempDir()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, SecretKey: storetest.Key()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := storetest.SQLite(t)()
 	storetest.Run(t, s)
 	w := tell(t, s)
 	for range 100 {
 		in := hub.InRequest{ID: hub.NewID(), Tenant: 1, Source: 7, At: w.now, Outcome: hub.RequestQuarantined, Method: "POST", Body: make([]byte, 2<<20)}
 		w.write(func(tx *store.Tx) error { return tx.AddRequests(w.ctx, []hub.InRequest{in}) })
 	}
-	log, err := os.Stat(filepath.Join(dir, "hacek.db-wal"))
+	log, err := os.Stat(s.File() + "-wal")
 	w.must(err)
 	if log.Size() > 150<<20 { // 200 MB went through it
 		t.Errorf("the log has grown to %d MiB", log.Size()>>20)

@@ -18,7 +18,7 @@ class News extends EventTarget {
   }
 
   #look = () => {
-    if (!document.hidden) return this.#listen();
+    if (!document.hidden) return this.#source ?? this.#listen();
     this.#source?.close();
     this.#source = undefined;
   };
