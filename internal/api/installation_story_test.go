@@ -101,6 +101,35 @@ func TestAPackIsInstalled(t *testing.T) {
 	})
 }
 
+func TestRule1_ATenantsCallsAreNarrowed(t *testing.T) {
+	each(t, func(h *testHub) {
+		h.post("/v1/tenants", `{"uid":"acme","name":"Acme"}`).want(201).is("allow_private", "")
+		acme := h.as(adminKey, "acme")
+		called := func(result string) {
+			t.Helper()
+			acme.post("/v1/endpoints/test", `{"endpoint":{"request":{"url":"`+h.receiver.url+`"}}}`).want(200).is("result", result)
+		}
+		called("succeeded")
+		for _, narrow := range []struct{ networks, result string }{
+			{`["10.0.0.0/8"]`, "blocked"}, {`["10.0.0.0/8","127.0.0.1"]`, "succeeded"}, {`[]`, "blocked"}, {`null`, "succeeded"},
+		} {
+			h.call("PATCH", "/v1/tenants/acme", `{"allow_private":`+narrow.networks+`}`).want(200)
+			called(narrow.result)
+		}
+		h.call("PATCH", "/v1/tenants/acme", `{"allow_private":["10.0.0.1/8"]}`).problem(422, hub.Invalid).is("errors.0.pointer", "/allow_private/0")
+
+		// It holds after a start too, and for nobody else.
+		h.call("PATCH", "/v1/tenants/acme", `{"allow_private":[]}`).want(200).is("allow_private", "[]")
+		h.settings.Sender.Narrow(nil)
+		called("succeeded")
+		if err := h.settings.Ensure(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		called("blocked")
+		h.as(adminKey, "default").post("/v1/endpoints/test", `{"endpoint":{"request":{"url":"`+h.receiver.url+`"}}}`).want(200).is("result", "succeeded")
+	})
+}
+
 func TestTenantsAndTheirKeys(t *testing.T) {
 	each(t, func(h *testHub) {
 		h.get("/v1/endpoints").want(200)

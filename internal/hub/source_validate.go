@@ -108,7 +108,6 @@ func (s *Source) validatePath(p *Problems) {
 
 func (s *Source) validateVerify(p *Problems) {
 	v := &s.Verify
-	checkCount(p, "/allow_networks", len(s.AllowNetworks))
 	CheckNetworks(p, "/allow_networks", s.AllowNetworks)
 	if n := len(v.Secrets); n > MaxSourceSecrets {
 		p.Add("/verify/secrets", "has %d secrets; at most %d are allowed", n, MaxSourceSecrets)
@@ -268,6 +267,7 @@ func (r *Respond) validate(p *Problems) {
 
 // CheckNetworks reads networks such as 203.0.113.0/24 or single addresses.
 func CheckNetworks(p *Problems, pointer string, texts []string) []netip.Prefix {
+	checkCount(p, pointer, len(texts))
 	networks := make([]netip.Prefix, 0, len(texts))
 	for i, text := range texts[:min(len(texts), MaxListLen)] {
 		network, err := ParseNetwork(text)

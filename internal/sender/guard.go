@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
+
+	"hacek/internal/hub"
 )
 
 // Policy says where outgoing calls may go. The zero Policy is: public addresses only, without a proxy. A proxy named
@@ -30,18 +32,11 @@ func ParseNetworks(text string) ([]netip.Prefix, error) {
 		if part == "" {
 			continue
 		}
-		prefix, err := netip.ParsePrefix(part)
+		network, err := hub.ParseNetwork(part)
 		if err != nil {
-			addr, addrErr := netip.ParseAddr(part)
-			if addrErr != nil {
-				return nil, fmt.Errorf("%q is not a network: write it like 10.0.0.0/8 or fd00::/8", part)
-			}
-			prefix = netip.PrefixFrom(addr, addr.BitLen())
+			return nil, err
 		}
-		if prefix != prefix.Masked() {
-			return nil, fmt.Errorf("%q has bits set behind its mask: did you mean %s?", part, prefix.Masked())
-		}
-		list = append(list, prefix)
+		list = append(list, network)
 	}
 	return list, nil
 }

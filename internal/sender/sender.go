@@ -9,8 +9,11 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +73,17 @@ func (s *Sender) SetPolicy(p Policy) {
 	if old != nil {
 		old.drop(true)
 	}
+}
+
+// Narrow tells which private networks the calls of some tenants are narrowed to, at once; the others may call what the
+// policy allows.
+func (s *Sender) Narrow(tenants map[int64][]netip.Prefix) {
+	p := s.current().policy
+	if maps.EqualFunc(p.Tenants, tenants, slices.Equal) {
+		return
+	}
+	p.Tenants = tenants
+	s.SetPolicy(p)
 }
 
 // Close drops the idle connections; the next call opens new ones.

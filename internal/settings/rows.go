@@ -110,6 +110,11 @@ func fromTenantRow(r store.Tenant, portal []byte) (Tenant, error) {
 	if r.UID != "" {
 		t.UID = &r.UID
 	}
+	if r.Private != nil {
+		if err := json.Unmarshal(r.Private, &t.AllowPrivate); err != nil {
+			return t, fmt.Errorf("read the networks of tenant %s: %w", r.ID.Text(hub.TenantPrefix), err)
+		}
+	}
 	if portal != nil {
 		if err := json.Unmarshal(portal, &t.Portal); err != nil {
 			return t, fmt.Errorf("read the portal of tenant %s: %w", r.ID.Text(hub.TenantPrefix), err)
@@ -130,6 +135,11 @@ func putTenant(ctx context.Context, tx *store.Tx, action string, prev, next *Ten
 		return err
 	}
 	row := store.Tenant{No: t.No, ID: t.ID, UID: t.uid(), Name: t.Name, Metadata: t.Metadata, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt}
+	if t.AllowPrivate != nil {
+		if row.Private, err = asJSON(t.AllowPrivate); err != nil {
+			return err
+		}
+	}
 	switch {
 	case prev == nil:
 		err = tx.InsertTenant(ctx, &row)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -23,6 +24,9 @@ type Tenant struct {
 	Name      string          `json:"name"`
 	Metadata  json.RawMessage `json:"metadata"`
 	Portal    hub.Portal      `json:"portal"`
+	// AllowPrivate narrows the private networks that calls of this tenant may reach, within those the hub may call;
+	// nil leaves all of these, an empty list none.
+	AllowPrivate []string `json:"allow_private"`
 	Version   int64           `json:"-"`
 	CreatedAt time.Time       `json:"created_at"`
 	UpdatedAt time.Time       `json:"updated_at"`
@@ -71,14 +75,38 @@ func (t *Tenant) validate() error {
 		p.Add("/metadata", "%s", err)
 	}
 	t.Portal.Validate(&p, "/portal")
+	hub.CheckNetworks(&p, "/allow_private", t.AllowPrivate)
 	return p.Err()
 }
 
-// Ensure makes what must be there before the first call: the tenant `default`.
+// Ensure makes what must be there before the first call: the tenant `default`, and the bounds of tenants' calls.
 func (s *Service) Ensure(ctx context.Context) error {
 	uid := DefaultTenant
-	_, _, err := s.CreateTenant(ctx, Tenant{UID: &uid, Name: "Default"}, By{Name: "hacek"})
-	return err
+	if _, _, err := s.CreateTenant(ctx, Tenant{UID: &uid, Name: "Default"}, By{Name: "hacek"}); err != nil {
+		return err
+	}
+	return s.narrow(ctx)
+}
+
+// narrow tells the sender which tenants' calls are narrowed to which networks.
+func (s *Service) narrow(ctx context.Context) error {
+	// A change is durable already, so it takes effect even when the caller has gone.
+	tenants, err := s.Store.Tenants(context.WithoutCancel(ctx))
+	if err != nil {
+		return fmt.Errorf("narrow the calls of tenants: %w", err)
+	}
+	narrowed := map[int64][]netip.Prefix{}
+	for _, row := range tenants {
+		t, err := fromTenantRow(row, nil)
+		if err != nil {
+			return err
+		}
+		if t.AllowPrivate != nil {
+			narrowed[t.No] = hub.CheckNetworks(&hub.Problems{}, "", t.AllowPrivate)
+		}
+	}
+	s.Sender.Narrow(narrowed)
+	return nil
 }
 
 // CreateTenant stores a tenant; one that has the uid already is returned as it is.
@@ -209,5 +237,5 @@ func (s *Service) commitTenant(ctx context.Context, action string, prev, next *T
 		return fmt.Errorf("%s tenant: %w", action, err)
 	}
 	s.keysChanged()
-	return nil
+	return s.narrow(ctx)
 }

@@ -17,13 +17,14 @@ type Tenant struct {
 	UID       string // "" when none
 	Name      string
 	Metadata  []byte // a JSON object
+	Private   []byte // a JSON array of networks; nil when its calls are not narrowed
 	Version   int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
 
 const tenantColumns = `
-	SELECT no, id, uid, name, metadata, version, created_at, updated_at
+	SELECT no, id, uid, name, metadata, allow_private, version, created_at, updated_at
 	FROM tenant
 	WHERE deleted_at IS NULL`
 
@@ -31,7 +32,7 @@ func scanTenant(row rower) (Tenant, error) {
 	var t Tenant
 	var uid sql.NullString
 	var created, updated int64
-	err := row.Scan(&t.No, &t.ID, &uid, &t.Name, &t.Metadata, &t.Version, &created, &updated)
+	err := row.Scan(&t.No, &t.ID, &uid, &t.Name, &t.Metadata, &t.Private, &t.Version, &created, &updated)
 	t.UID, t.CreatedAt, t.UpdatedAt = uid.String, fromMillis(created), fromMillis(updated)
 	return t, err
 }
@@ -88,11 +89,12 @@ func (s *Store) CountTenants(ctx context.Context) (n int, err error) {
 // InsertTenant stores a new tenant and gives it its number.
 func (tx *Tx) InsertTenant(ctx context.Context, t *Tenant) error {
 	const insert = `
-		INSERT INTO tenant (id, uid, name, metadata, version, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		INSERT INTO tenant (id, uid, name, metadata, allow_private, version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		RETURNING no`
 	t.Version = 1
-	err := tx.QueryRowContext(ctx, insert, t.ID[:], nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"), t.Version, millis(t.CreatedAt), millis(t.UpdatedAt)).Scan(&t.No)
+	err := tx.QueryRowContext(ctx, insert, t.ID[:], nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"), nullText(string(t.Private)), t.Version,
+		millis(t.CreatedAt), millis(t.UpdatedAt)).Scan(&t.No)
 	if isConflict(err) {
 		return hub.Errorf(hub.Conflict, "a tenant with uid %q exists", t.UID)
 	}
@@ -102,14 +104,15 @@ func (tx *Tx) InsertTenant(ctx context.Context, t *Tenant) error {
 	return nil
 }
 
-// UpdateTenant stores uid, name and metadata of a tenant that nobody has changed since version prev.
+// UpdateTenant stores uid, name, metadata and networks of a tenant that nobody has changed since version prev.
 func (tx *Tx) UpdateTenant(ctx context.Context, t *Tenant, prev int64) error {
 	const update = `
 		UPDATE tenant
-		SET uid = $1, name = $2, metadata = $3, version = $4, updated_at = $5
-		WHERE no = $6 AND version = $7 AND deleted_at IS NULL`
+		SET uid = $1, name = $2, metadata = $3, allow_private = $4, version = $5, updated_at = $6
+		WHERE no = $7 AND version = $8 AND deleted_at IS NULL`
 	t.Version = prev + 1
-	err := tx.one(ctx, fmt.Sprintf("no tenant %q", t.Name), update, nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"), t.Version, millis(t.UpdatedAt), t.No, prev)
+	err := tx.one(ctx, fmt.Sprintf("no tenant %q", t.Name), update, nullText(t.UID), t.Name, jsonOr(t.Metadata, "{}"),
+		nullText(string(t.Private)), t.Version, millis(t.UpdatedAt), t.No, prev)
 	if hub.CodeOf(err) == hub.NotFound {
 		return hub.Errorf(hub.PreconditionFailed, "the tenant has changed meanwhile").WithHint("Read it again and repeat the change.")
 	}

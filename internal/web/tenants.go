@@ -66,7 +66,8 @@ func (v *visit) tenantForm(t *settings.Tenant, refusal error) tenantView {
 	page.Form = v.newForm(action, refusal,
 		Field{Name: "name", Pointer: "/name", Label: text("web.column.name"), Value: from.Name, Required: true},
 		Field{Name: "uid", Pointer: "/uid", Label: text("web_settings.uid"), Hint: text("web_settings.uid_hint"), Value: tenantUID(&from), Mono: true},
-		Field{Name: "metadata", Pointer: "/metadata", Label: text("web_settings.metadata"), Hint: text("web_settings.metadata_hint", "example", `{"customer": 4711}`), Type: "textarea", Value: string(from.Metadata), Mono: true})
+		Field{Name: "metadata", Pointer: "/metadata", Label: text("web_settings.metadata"), Hint: text("web_settings.metadata_hint", "example", `{"customer": 4711}`), Type: "textarea", Value: string(from.Metadata), Mono: true},
+		Field{Name: "private", Pointer: "/allow_private", Label: text("web_settings.tenant_private"), Hint: text("web_settings.tenant_private_hint"), Type: "textarea", Value: narrowedLines(from.AllowPrivate), Mono: true})
 	if t != nil {
 		page.Form.ETag = v.heldAt(t.ETag(), refusal)
 	}
@@ -109,7 +110,30 @@ func (v *visit) typedTenant() (settings.Tenant, error) {
 		wrong.Add("/metadata", "must be a JSON object")
 		return settings.Tenant{}, wrong.Err()
 	}
-	return settings.Tenant{Name: strings.TrimSpace(v.form("name")), UID: &uid, Metadata: json.RawMessage(metadata)}, nil
+	return settings.Tenant{
+		Name: strings.TrimSpace(v.form("name")), UID: &uid, Metadata: json.RawMessage(metadata), AllowPrivate: narrowedTo(v.form("private")),
+	}, nil
+}
+
+// noNetwork in place of a list says that no private network may be called; nothing at all leaves all that the hub may.
+const noNetwork = "-"
+
+func narrowedLines(networks []string) string {
+	if networks != nil && len(networks) == 0 {
+		return noNetwork
+	}
+	return strings.Join(networks, "\n")
+}
+
+func narrowedTo(lines string) []string {
+	switch networks := entries(lines); {
+	case len(networks) == 0:
+		return nil
+	case len(networks) == 1 && networks[0] == noNetwork:
+		return []string{}
+	default:
+		return networks
+	}
 }
 
 func (v *visit) createTenant() error {
@@ -169,7 +193,7 @@ func wholeMetadata(given settings.Tenant, before json.RawMessage) (json.RawMessa
 			now[name] = json.RawMessage("null")
 		}
 	}
-	return json.Marshal(map[string]any{"name": given.Name, "uid": given.UID, "metadata": now})
+	return json.Marshal(map[string]any{"name": given.Name, "uid": given.UID, "metadata": now, "allow_private": given.AllowPrivate})
 }
 
 func (v *visit) deleteTenant() error {
