@@ -12,6 +12,8 @@ type Clock interface {
 	Now() time.Time
 	// At returns a channel that receives once the moment has come, and a function that gives the wait up.
 	At(moment time.Time) (<-chan time.Time, func())
+	// Steady is what has passed since a moment that never changes: it goes on when the time of day is set.
+	Steady() time.Duration
 }
 
 // System is the machine's clock.
@@ -26,11 +28,17 @@ func (System) At(moment time.Time) (<-chan time.Time, func()) {
 	return t.C, func() { t.Stop() }
 }
 
+var started = time.Now()
+
+// Steady is measured from the start of the program.
+func (System) Steady() time.Duration { return time.Since(started) }
+
 // Hand is a clock that moves only when it is told to.
 type Hand struct {
-	mu    sync.Mutex
-	now   time.Time
-	waits map[chan time.Time]time.Time
+	mu     sync.Mutex
+	now    time.Time
+	steady time.Duration
+	waits  map[chan time.Time]time.Time
 }
 
 // NewHand starts at a moment.
@@ -41,6 +49,13 @@ func (h *Hand) Now() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.now
+}
+
+// Steady is how far the hand was moved, jumps left out.
+func (h *Hand) Steady() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.steady
 }
 
 // At waits until Advance has passed the moment.
@@ -61,10 +76,16 @@ func (h *Hand) At(moment time.Time) (<-chan time.Time, func()) {
 }
 
 // Advance moves the hand, backwards too, and wakes whoever's moment has come.
-func (h *Hand) Advance(d time.Duration) {
+func (h *Hand) Advance(d time.Duration) { h.move(d, d) }
+
+// Jump sets the time of day, as a person does or a machine that was asleep: nothing has passed.
+func (h *Hand) Jump(d time.Duration) { h.move(d, 0) }
+
+func (h *Hand) move(d, steady time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.now = h.now.Add(d)
+	h.steady += steady
 	for c, moment := range h.waits {
 		if !moment.After(h.now) {
 			delete(h.waits, c)

@@ -71,6 +71,7 @@ type Engine struct {
 	flying   context.Context // of the attempts; outlives Run's ctx by stopGrace
 	writes   sync.WaitGroup  // of target states
 	crew     crew
+	watch    *clock.Watch
 }
 
 // Counts is what the engine has done since it started.
@@ -194,6 +195,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.inbox.mu.Unlock()
 
+	e.watch = clock.NewWatch(e.Clock)
 	background, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
 	others.Go(func() { e.retain(background) })

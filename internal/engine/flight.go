@@ -234,7 +234,11 @@ func (e *Engine) dueAt(t *target, at time.Time) {
 
 // judge disables a target that is lost, and brings back one that answers again.
 func (e *Engine) judge(t *target, a *hub.Attempt, now time.Time) {
-	switch why, lost := t.Health.ShouldDisable(a, t.policy.DisableAfter.D(), t.Release.ResumedAt, now); {
+	after := t.policy.DisableAfter.D()
+	if !t.Health.FailingSince.IsZero() && e.watch.Jumped() {
+		after = 0 // for how long it has failed is not known
+	}
+	switch why, lost := t.Health.ShouldDisable(a, after, t.Release.ResumedAt, now); {
 	case t.State == hub.Active && lost:
 		e.setState(t, hub.Disabled, why, now)
 	case t.State == hub.Disabled && t.StateWhy != goneWhy && a.Status == 410 && lost:

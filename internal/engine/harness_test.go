@@ -38,6 +38,8 @@ type story struct {
 	outcomes chan *store.Outcome
 	notices  chan hub.Notice
 	window   int // of the engine; zero is its own
+	retain   time.Duration
+	log      io.Writer // nil: nobody reads it
 	stop     func()
 }
 
@@ -118,7 +120,10 @@ func (r *receiver) calls() []call {
 func (s *story) start() {
 	s.outcomes = make(chan *store.Outcome, 100_000)
 	s.notices = make(chan hub.Notice, 100)
-	e := &engine.Engine{Clock: s.clock, Log: slog.New(slog.DiscardHandler), Window: s.window}
+	e := &engine.Engine{Clock: s.clock, Log: slog.New(slog.DiscardHandler), Window: s.window, Retain: s.retain}
+	if s.log != nil {
+		e.Log = slog.New(slog.NewTextHandler(s.log, nil))
+	}
 	e.Outcome = func(_ *hub.Target, o *store.Outcome) { s.outcomes <- o }
 	e.Notice = func(_ context.Context, n hub.Notice) { s.notices <- n }
 	s.engine = e

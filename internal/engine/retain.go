@@ -13,7 +13,6 @@ func (e *Engine) retain(ctx context.Context) {
 	if e.Retain <= 0 {
 		return
 	}
-	start := time.Now()
 	for {
 		tick, forget := e.Clock.At(e.Clock.Now().Add(retainEvery))
 		select {
@@ -22,9 +21,8 @@ func (e *Engine) retain(ctx context.Context) {
 			return
 		case <-tick:
 		}
-		if clockJumped(start) {
-			e.Log.Warn("nothing deleted: the clock has jumped", "since", start)
-			start = time.Now()
+		if e.watch.Jumped() {
+			e.Log.Warn("nothing deleted: the clock has jumped")
 			continue
 		}
 		for {
@@ -40,13 +38,6 @@ func (e *Engine) retain(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// clockJumped tells whether wall and monotonic time have drifted apart by more than a minute since start.
-func clockJumped(start time.Time) bool {
-	now := time.Now()
-	drift := now.Round(0).Sub(start.Round(0)) - now.Sub(start)
-	return drift > time.Minute || drift < -time.Minute
 }
 
 // cancelOrphans ends what deleted targets are still owed: a crash came between the two, or an event that was on its

@@ -18,18 +18,18 @@ const DefaultTenant = "default"
 
 // Tenant is a customer of whoever runs the hub; nothing of one is seen by another.
 type Tenant struct {
-	ID        hub.ID          `json:"-"`
-	No        int64           `json:"-"`
-	UID       *string         `json:"uid"`
-	Name      string          `json:"name"`
-	Metadata  json.RawMessage `json:"metadata"`
-	Portal    hub.Portal      `json:"portal"`
+	ID       hub.ID          `json:"-"`
+	No       int64           `json:"-"`
+	UID      *string         `json:"uid"`
+	Name     string          `json:"name"`
+	Metadata json.RawMessage `json:"metadata"`
+	Portal   hub.Portal      `json:"portal"`
 	// AllowPrivate narrows the private networks that calls of this tenant may reach, within those the hub may call;
 	// nil leaves all of these, an empty list none.
-	AllowPrivate []string `json:"allow_private"`
-	Version   int64           `json:"-"`
-	CreatedAt time.Time       `json:"created_at"`
-	UpdatedAt time.Time       `json:"updated_at"`
+	AllowPrivate []string  `json:"allow_private"`
+	Version      int64     `json:"-"`
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
 }
 
 const maxMetadata = 16 << 10
