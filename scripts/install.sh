@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# scripts/install.sh: makes sure the programs that tests need are there: PostgreSQL, MariaDB, Chromium, strace and a C
-# compiler (for the race detector). Installs what is missing where it may (root on Debian or Ubuntu); elsewhere it names what is missing
+# scripts/install.sh: makes sure the programs that tests need are there: PostgreSQL, PgBouncer, MariaDB, Chromium,
+# strace and a C compiler (for the race detector). Installs what is missing where it may (root on Debian or Ubuntu); elsewhere it names what is missing
 # and exits 1.
 set -euo pipefail
 
 missing=()
 "$(dirname "$0")/postgres.sh" bin >/dev/null 2>&1 || missing+=(postgresql)
 "$(dirname "$0")/mariadb.sh" bin >/dev/null 2>&1 || missing+=(mariadb-server)
+PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null || missing+=(pgbouncer)
 command -v strace >/dev/null || missing+=(strace)
 command -v "$(go env CC)" >/dev/null || missing+=(gcc libc6-dev)
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)

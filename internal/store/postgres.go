@@ -9,8 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -70,19 +68,64 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	return nil
 }
 
-// checkPostgres refuses a server on which a commit does not mean what it must.
+// serverFacts are what decides whether a commit means what it must.
+type serverFacts struct {
+	version  int    // 150004 is 15.4
+	fsync    string // on, off
+	waitsFor string // synchronous_standby_names
+	standbys int    // that follow now
+}
+
+// checkPostgres refuses a server, or a way to it, on which a commit does not mean what it must. It asks in the simplest
+// form there is, which gets through whatever stands between.
 func (s *Store) checkPostgres(ctx context.Context) error {
-	var version, fsync string
-	if err := s.db.QueryRowContext(ctx, `SELECT current_setting('server_version_num'), current_setting('fsync')`).Scan(&version, &fsync); err != nil {
+	const facts = `
+		SELECT current_setting('server_version_num')::int, current_setting('fsync'), current_setting('synchronous_standby_names'),
+			(SELECT count(*) FROM pg_stat_replication)`
+	var f serverFacts
+	err := s.db.QueryRowContext(ctx, facts, pgx.QueryExecModeSimpleProtocol).Scan(&f.version, &f.fsync, &f.waitsFor, &f.standbys)
+	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
 	}
-	if n, err := strconv.Atoi(version); err != nil || n < oldestPostgres*10000 {
-		return hub.Errorf(hub.Invalid, "the database is PostgreSQL %s", strings.TrimSuffix(version, "0000")).
+	if err := f.refuse(); err != nil {
+		return err
+	}
+	if f.standbys > 0 && f.waitsFor == "" {
+		s.log.Warn("the database has a standby that commits do not wait for: a failover to it can lose what was confirmed last",
+			"standbys", f.standbys, "hint", "set synchronous_standby_names")
+	}
+	return s.refusePooler(ctx)
+}
+
+func (f serverFacts) refuse() error {
+	if f.version < oldestPostgres*10000 {
+		return hub.Errorf(hub.Invalid, "the database is PostgreSQL %d.%d", f.version/10000, f.version%10000).
 			WithHint("Version %d or newer is needed.", oldestPostgres)
 	}
-	if fsync != "on" {
-		return hub.Errorf(hub.Invalid, "the database runs with fsync = %s, so what it confirms can be lost", fsync).
+	if f.fsync != "on" {
+		return hub.Errorf(hub.Invalid, "the database runs with fsync = %s, so what it confirms can be lost", f.fsync).
 			WithHint("Set fsync = on in postgresql.conf and restart the server.")
+	}
+	return nil
+}
+
+// refusePooler finds a pooler that hands a server's connection from transaction to transaction: behind one, two
+// connections that are open at once are the same. Ours keep settings, locks and prepared statements.
+func (s *Store) refusePooler(ctx context.Context) error {
+	var processes [2]int
+	for i := range processes {
+		conn, err := s.db.Conn(ctx)
+		if err != nil {
+			return fmt.Errorf("connect to the database: %w", err)
+		}
+		defer conn.Close()
+		if err := conn.QueryRowContext(ctx, `SELECT pg_backend_pid()`, pgx.QueryExecModeSimpleProtocol).Scan(&processes[i]); err != nil {
+			return fmt.Errorf("connect to the database: %w", err)
+		}
+	}
+	if processes[0] == processes[1] {
+		return hub.Errorf(hub.Invalid, "between the hub and the database stands a pooler that shares connections by transaction").
+			WithHint("Give --database the address of the server itself, or of a pool in session mode.")
 	}
 	return nil
 }
