@@ -184,6 +184,17 @@ func TestTheAuditNamesWhoChangedWhat(t *testing.T) {
 	})
 }
 
+func TestWithoutItsDatabaseTheHubIsNotReady(t *testing.T) {
+	each(t, func(h *testHub) {
+		if err := h.store.Close(); err != nil {
+			h.Fatal(err)
+		}
+		nobody := h.as("", "")
+		nobody.get("/readyz").problem(503, hub.Unavailable)
+		nobody.get("/healthz").want(200)
+	})
+}
+
 func TestOperation(t *testing.T) {
 	each(t, func(h *testHub) {
 		nobody := h.as("", "")

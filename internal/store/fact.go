@@ -43,6 +43,9 @@ func (tx *Tx) SetFact(ctx context.Context, name, value string) error {
 
 // Canary commits a row, so that who asks whether the hub is ready learns whether it can write.
 func (s *Store) Canary(ctx context.Context) error {
+	if why := s.noSpace(); why != nil {
+		return why
+	}
 	return s.Write(ctx, func(tx *Tx) error {
 		return tx.SetFact(ctx, factCanary, strconv.FormatInt(tx.now.UnixMilli(), 10))
 	})

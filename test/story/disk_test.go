@@ -47,6 +47,10 @@ func TestO2_AFullDiskRefusesEventsAndLosesNone(t *testing.T) {
 	if err != nil || status != 503 || !strings.Contains(text, `"code":"unavailable"`) || !strings.Contains(text, "Free some space") {
 		t.Errorf("on a full disk: %d %s %v", status, text, err)
 	}
+	waitFor(t, "not ready", func() bool { // the last look may be a second old
+		status, text, err := s.ask("GET", "/readyz", "", "")
+		return err == nil && status == 503 && strings.Contains(text, "Free some space")
+	})
 	s.call("POST", "/v1/endpoints/Warehouse/resume", `{}`)
 	waitFor(t, "every event accepted before", func() bool { return arrived.Load() == 20 })
 	waitFor(t, "every outcome written down", func() bool {
@@ -56,6 +60,10 @@ func TestO2_AFullDiskRefusesEventsAndLosesNone(t *testing.T) {
 	if err := os.Remove(ballast.Name()); err != nil {
 		t.Fatal(err)
 	}
+	waitFor(t, "ready again", func() bool {
+		status, _, err := s.ask("GET", "/readyz", "", "")
+		return err == nil && status == 200
+	})
 	s.call("POST", "/v1/events", event)
 	waitFor(t, "the event sent when there was room again", func() bool { return arrived.Load() == 21 })
 }
