@@ -21,7 +21,8 @@ func (p *Publisher) Replay(ctx context.Context, tenant int64, id hub.ID, target 
 		if err != nil {
 			return 0, err
 		}
-		return p.oweAgain(ctx, e, r.match(e, doc))
+		owed, _ := r.match(e, doc)
+		return p.oweAgain(ctx, e, owed)
 	}
 	t, err := p.Store.Target(ctx, tenant, *target)
 	if err != nil {

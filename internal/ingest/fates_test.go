@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 
 	"hacek/internal/hub"
@@ -23,7 +24,13 @@ func TestE1_P6_EveryFateHasItsReason(t *testing.T) {
 		if _, err := s.settings.Pause(s.ctx, tenant, paused.ID.Text(hub.EndpointPrefix), settings.By{Name: "Petr"}, "stock-taking"); err != nil {
 			t.Fatal(err)
 		}
-		p := s.publish(ingest.Input{})
+		p := s.publish(ingest.Input{ID: "order-80"})
+		s.publish(ingest.Input{ID: "order-80"}) // known already: nothing is counted twice
+		counted := s.Counts()
+		skipped := map[string]uint64{"off": 1, "event_type": 1, "source": 1, "channel": 1, "not_verified": 0, "condition": 1}
+		if counted.Accepted != 1 || counted.Repeated != 1 || !maps.Equal(counted.Skipped, skipped) {
+			t.Errorf("counted %+v, want 1 accepted, 1 repeated, and skipped %v", counted, skipped)
+		}
 		s.endpoint("later")
 		want := map[string]string{
 			"all":       "pending",

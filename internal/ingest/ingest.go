@@ -41,6 +41,8 @@ type Publisher struct {
 	changes sync.Mutex // one change of routes or types at a time
 	seen    sync.Map   // discovered type names
 	replays replays
+
+	counters counters
 }
 
 // Input is one event as its publisher gives it. Data is kept byte for byte.
@@ -75,6 +77,8 @@ type Published struct {
 	Duplicate  bool // the caller's id was known with the same content; Event is the original
 	Deliveries int
 	Err        error // *hub.Error
+
+	skipped skips
 }
 
 // Publish validates, matches and commits; it returns when everything that has no Err is durable. Each input
@@ -84,12 +88,12 @@ func (p *Publisher) Publish(ctx context.Context, tenant int64, inputs ...Input) 
 	accepts := make([]*store.Accept, 0, len(inputs))
 	index := make([]int, 0, len(inputs))
 	for i := range inputs {
-		a, err := p.prepare(tenant, &inputs[i])
+		a, skipped, err := p.prepare(tenant, &inputs[i])
 		if err != nil {
 			out[i].Err = err
 			continue
 		}
-		out[i] = Published{Event: a.Event, Deliveries: len(a.Owed)}
+		out[i] = Published{Event: a.Event, Deliveries: len(a.Owed), skipped: skipped}
 		if inputs[i].Idempotency != nil {
 			a.Idempotency = inputs[i].Idempotency(&out[i])
 		}
@@ -110,6 +114,9 @@ func (p *Publisher) Publish(ctx context.Context, tenant int64, inputs ...Input) 
 			out[i] = Published{Err: r.Err}
 		case r.Duplicate:
 			out[i] = Published{Event: r.Original, Duplicate: true, Deliveries: r.Deliveries}
+			p.counters.repeated.Add(1)
+		default:
+			p.counters.accept(&out[i].skipped)
 		}
 	}
 	return out
@@ -147,10 +154,10 @@ func (p *Publisher) KeepRequests(ctx context.Context, requests ...*hub.InRequest
 }
 
 // prepare turns an input into the rows of its commit, or says what is wrong with it.
-func (p *Publisher) prepare(tenant int64, in *Input) (*store.Accept, error) {
+func (p *Publisher) prepare(tenant int64, in *Input) (a *store.Accept, skipped skips, err error) {
 	doc, err := p.check(in)
 	if err != nil {
-		return nil, err
+		return nil, skipped, err
 	}
 	now := p.Now()
 	e := &hub.Event{
@@ -167,11 +174,12 @@ func (p *Publisher) prepare(tenant int64, in *Input) (*store.Accept, error) {
 	}
 	rule := p.rule(in.Type)
 	if err := rule.apply(e, in.Key, doc); err != nil {
-		return nil, err
+		return nil, skipped, err
 	}
 	r := p.routing(tenant)
 	e.RoutingRev = r.rev
-	return &store.Accept{Event: e, Owed: r.match(e, doc), TimeGiven: !in.Time.IsZero(), Window: in.Window}, nil
+	owed, skipped := r.match(e, doc)
+	return &store.Accept{Event: e, Owed: owed, TimeGiven: !in.Time.IsZero(), Window: in.Window}, skipped, nil
 }
 
 // check refuses, before anything is queued, whatever a database, a header or a reader could not carry.

@@ -122,15 +122,15 @@ func (r *routing) index() {
 	}
 }
 
-// match finds the targets an event is owed to.
-func (r *routing) match(e *hub.Event, doc expr.Doc) []store.Owed {
+// match finds the targets an event is owed to, and counts the others.
+func (r *routing) match(e *hub.Event, doc expr.Doc) (owed []store.Owed, skipped skips) {
 	if e.OnlyTarget != 0 {
 		if route := r.routes[e.OnlyTarget]; route != nil {
-			return []store.Owed{{Target: route.target, Key: route.lane(e)}}
+			return []store.Owed{{Target: route.target, Key: route.lane(e)}}, skipped
 		}
-		return nil
+		return nil, skipped
 	}
-	var owed []store.Owed
+	others := len(r.routes) // that no reason is known of yet
 	var scope *expr.Scope
 	left := conditionWork
 	described := false // the scope holds event and source, which few conditions ask for
@@ -139,7 +139,16 @@ func (r *routing) match(e *hub.Event, doc expr.Doc) []store.Owed {
 			if i == 1 && slices.Contains(route.subscription.EventTypes, e.Type) {
 				continue // found by the catalogue's name already
 			}
-			if route.state == hub.Off || route.passes(e) != "" {
+			miss := route.misses(e)
+			if miss == skipType {
+				continue // counted at the end, with those that were not looked at
+			}
+			others--
+			if route.state == hub.Off {
+				miss = skipOff
+			}
+			if miss != taken {
+				skipped[miss]++
 				continue
 			}
 			if scope == nil && route.conditional() {
@@ -160,10 +169,13 @@ func (r *routing) match(e *hub.Event, doc expr.Doc) []store.Owed {
 				owed = append(owed, store.Owed{Target: route.target, Key: route.lane(e), Failed: conditionFailed(verdict.err)})
 			case verdict.matched:
 				owed = append(owed, store.Owed{Target: route.target, Key: route.lane(e)})
+			default:
+				skipped[skipCondition]++
 			}
 		}
 	}
-	return owed
+	skipped[skipType] = others
+	return owed, skipped
 }
 
 // conditionWork is what the conditions of one event may cost in sum, as expr weighs it: about 50 ms of one processor. What comes
@@ -188,24 +200,6 @@ func (r *route) lane(e *hub.Event) string {
 }
 
 func (r *route) conditional() bool { return r.condition != nil || r.broken != nil }
-
-// passes answers "" when type, source and channels fit, else the reason why not.
-func (r *route) passes(e *hub.Event) string {
-	s := &r.subscription
-	if !takesType(s.EventTypes, e.Type) && (e.VendorType == "" || !takesType(s.EventTypes, e.VendorType)) {
-		return "event type: " + e.Type + " is not subscribed"
-	}
-	if len(s.Sources) > 0 && !slices.Contains(s.Sources, e.Source) {
-		return "source: " + e.Source + " is not subscribed"
-	}
-	if len(s.Channels) > 0 && !overlap(s.Channels, e.Channels) {
-		return "channel: the event has none of " + strings.Join(s.Channels, ", ")
-	}
-	if e.Unverified && !r.unverified {
-		return "not verified: the request was released from quarantine, and the pipeline takes verified events only"
-	}
-	return ""
-}
 
 type verdict struct {
 	matched bool

@@ -3,6 +3,7 @@ package receiver
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type ring struct {
 	waiting []hub.InRequest
 	bytes   int
 	counts  map[int64]map[string]int64 // source -> outcome -> since the last write
+	totals  map[string]uint64          // outcome -> since the start
 	rooms   map[int64]*room
 	wake    chan struct{}
 }
@@ -122,6 +124,10 @@ func (g *ring) add(source int64, outcome string, n int64) {
 		g.counts[source] = map[string]int64{}
 	}
 	g.counts[source][outcome] += n
+	if g.totals == nil {
+		g.totals = map[string]uint64{}
+	}
+	g.totals[outcome] += uint64(n)
 	select {
 	case g.signal() <- struct{}{}:
 	default:
@@ -164,8 +170,16 @@ func (g *ring) back(counts map[int64]map[string]int64) {
 	for source, numbers := range counts {
 		for outcome, n := range numbers {
 			g.add(source, outcome, n)
+			g.totals[outcome] -= uint64(n) // they are no new ones
 		}
 	}
+}
+
+// Counts is how many requests ended how since the start, by outcome.
+func (r *Receiver) Counts() map[string]uint64 {
+	r.ring.mu.Lock()
+	defer r.ring.mu.Unlock()
+	return maps.Clone(r.ring.totals)
 }
 
 // Run writes quarantine and counters until ctx ends, and once more then.

@@ -170,6 +170,9 @@ func TestM3_AChangeCountsFromTheNextRequestOn(t *testing.T) {
 	g.SetSource(s)
 	g.want(g.send("POST", "/in/new", signed(created, "new"), strings.NewReader(created)), 404, "")
 	g.until("the counters", func() bool { c := g.counts(s); return c["accepted"] == 3 && c["off"] == 1 && c["quarantined"] == 1 })
+	if c := g.Counts(); c["accepted"] != 3 || c["off"] != 1 || c["quarantined"] != 1 || len(c) != 3 {
+		t.Errorf("counted since the start: %v", c)
+	}
 }
 
 func TestM6_IgnoredRequestsAreKeptWithTheReason(t *testing.T) {

@@ -7,14 +7,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"hacek/internal/engine"
+	"hacek/internal/ingest"
+	"hacek/internal/receiver"
 	"hacek/internal/store"
 )
 
-// gauges reads the engine's and the store's figures at the moment they are asked for. No label names a target: an
-// installation may have thousands.
+// gauges reads the house's figures at the moment they are asked for. No label names a target: an installation may have
+// thousands.
 type gauges struct {
-	engine *engine.Engine
-	store  *store.Store
+	engine   *engine.Engine
+	store    *store.Store
+	ingest   *ingest.Publisher
+	receiver *receiver.Receiver
 }
 
 type gauge struct {
@@ -39,11 +43,21 @@ func gaugeList() []gauge {
 
 func (g gauge) description() *prometheus.Desc { return prometheus.NewDesc(g.name, g.help, nil, nil) }
 
+// What comes in is counted apart by what became of it.
+var (
+	eventsTotal   = prometheus.NewDesc("hacek_events_total", "Events at the door: accepted ones are durable, repeated ones were known by their id.", []string{"outcome"}, nil)
+	skippedTotal  = prometheus.NewDesc("hacek_deliveries_skipped_total", "Endpoints and pipelines that accepted events did not concern.", []string{"reason"}, nil)
+	requestsTotal = prometheus.NewDesc("hacek_requests_total", "Requests to sources.", []string{"outcome"}, nil)
+)
+
 // Describe is prometheus.Collector's.
 func (g *gauges) Describe(to chan<- *prometheus.Desc) {
 	for _, one := range gaugeList() {
 		to <- one.description()
 	}
+	to <- eventsTotal
+	to <- skippedTotal
+	to <- requestsTotal
 }
 
 // Collect is prometheus.Collector's.
@@ -54,4 +68,13 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	for _, one := range gaugeList() {
 		to <- prometheus.MustNewConstMetric(one.description(), one.kind, one.read(counts, g.store))
 	}
+	door := g.ingest.Counts()
+	each := func(what *prometheus.Desc, numbers map[string]uint64) {
+		for label, n := range numbers {
+			to <- prometheus.MustNewConstMetric(what, prometheus.CounterValue, float64(n), label)
+		}
+	}
+	each(eventsTotal, map[string]uint64{"accepted": door.Accepted, "repeated": door.Repeated})
+	each(skippedTotal, door.Skipped)
+	each(requestsTotal, g.receiver.Counts())
 }

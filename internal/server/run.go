@@ -216,7 +216,7 @@ func build(ctx context.Context, c Config, o Options) (*house, error) {
 		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: h.store, Log: o.Log, Now: time.Now, MaxData: c.MaxData,
 		Sending:    h.sending,
 		Ready:      h.ready,
-		Collectors: []prometheus.Collector{&gauges{engine: h.engine, store: h.store}},
+		Collectors: []prometheus.Collector{&gauges{engine: h.engine, store: h.store, ingest: h.ingest, receiver: h.receiver}},
 		Stream:     h.stream,
 		PublicURL:  h.publicURL(c),
 		Release:    h.receiver.Release, PreviewSource: h.receiver.Preview, Trigger: h.receiver.Trigger,

@@ -86,7 +86,7 @@ func TestRule18_PlantedSecretsAreNotInTheSupportBundle(t *testing.T) {
 	for file, text := range map[string]string{
 		"hub.json": `"mail":"***"`, "settings/endpoints.jsonl": `"token":"***"`, "settings/sources.jsonl": `"secrets":["***"]`,
 		"settings/connections.jsonl": `"dsn":"***"`, "settings/pipelines.jsonl": receiver.URL + "/step", "logs/hub.jsonl": "delivery attempted",
-		"logs/deliveries.jsonl": `"status":500`, "metrics.txt": "hacek_attempts_total 5", "CONTENTS.txt": "endpoints: 4",
+		"logs/deliveries.jsonl": `"status":500`, "metrics.txt": `hacek_events_total{outcome="accepted"} 1`, "CONTENTS.txt": "endpoints: 4",
 	} {
 		if !strings.Contains(all[file], text) {
 			t.Errorf("%q is not in %s: %.600s", text, file, all[file])
