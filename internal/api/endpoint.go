@@ -18,6 +18,7 @@ type endpointView struct {
 	Success      shownSuccess      `json:"success"`
 	Signature    any               `json:"signature"` // with its secret where the call may show it
 	targetFacts
+	Warnings []string `json:"warnings,omitempty"` // in the answer to a change
 }
 
 // What is not set reads null, not an empty text.
@@ -92,9 +93,21 @@ func (a *API) answerEndpoint(c *call, status int, t hub.Target) (answer, error) 
 	return answer{status: status, body: v, etag: a.Settings.ETag(t)}, err
 }
 
+// answerSaved is the answer to a change: with what looks like a slip of the pen.
+func (a *API) answerSaved(c *call, status int, t hub.Target) (answer, error) {
+	out, err := a.answerEndpoint(c, status, t)
+	if err != nil {
+		return out, err
+	}
+	saved := out.body.(endpointView)
+	saved.Warnings, err = a.Settings.Warnings(c.r.Context(), t)
+	out.body = saved
+	return out, err
+}
+
 // showSecret answers with the signing secret; a repeat of the Idempotency-Key gets it masked.
 func (a *API) showSecret(c *call, status int, t hub.Target) (answer, error) {
-	out, err := a.answerEndpoint(c, status, t)
+	out, err := a.answerSaved(c, status, t)
 	if err != nil || t.Endpoint.Signature.Secret.IsZero() {
 		return out, err
 	}
@@ -171,7 +184,7 @@ func (a *API) putEndpoint(c *call) (answer, error) {
 	if created {
 		return a.showSecret(c, http.StatusCreated, t)
 	}
-	return a.answerEndpoint(c, http.StatusOK, t)
+	return a.answerSaved(c, http.StatusOK, t)
 }
 
 func (a *API) patchEndpoint(c *call) (answer, error) {
@@ -183,7 +196,7 @@ func (a *API) patchEndpoint(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return a.answerEndpoint(c, http.StatusOK, t)
+	return a.answerSaved(c, http.StatusOK, t)
 }
 
 func (a *API) getEndpointSecret(c *call) (answer, error) {

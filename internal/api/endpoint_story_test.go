@@ -148,6 +148,27 @@ func TestTheSigningSecretIsRotated(t *testing.T) {
 	})
 }
 
+func TestE3_AVariableThatNoSampleHasIsWarnedOfAtSave(t *testing.T) {
+	each(t, func(h *testHub) {
+		h.call("PUT", "/v1/event-types/credit.changed", `{"sample":{"customer":{"id":"C-1"},"credit":1234.50}}`).want(201)
+		h.call("PUT", "/v1/event-types/tier.changed", `{"sample":{"customer":{"id":"C-1","email":"a@b.cz"},"tier":"gold"}}`).want(201)
+		h.call("PUT", "/v1/event-types/without.sample", `{}`).want(201)
+
+		// The e-mail address is in one of the two: a sample need not show everything.
+		slip := `{"name":"Slip","subscription":{"event_types":["credit.changed","tier.changed","without.sample"]},
+			"request":{"url":"https://x.example/#customer.idd#?mail=#customer.email#","headers":{"X-Tier":"#teir#"},"fields":["customer.nmae"]}}`
+		made := h.post("/v1/endpoints", slip).want(201).
+			is("warnings", `["/request/url the sample has no customer.idd","/request/headers/X-Tier the sample has no teir","/request/fields/0 the sample has no customer.nmae"]`)
+		id := made.text("id")
+		h.get("/v1/endpoints/"+id).want(200).is("warnings", "")
+		h.call("PATCH", "/v1/endpoints/"+id, `{"subscription":{"event_types":["tier.changed"]},"request":{"url":"https://x.example/#customer.id#","headers":null}}`).want(200).
+			is("warnings", `["/request/fields/0 the sample has no customer.nmae"]`)
+		h.call("PUT", "/v1/endpoints/"+id, `{"name":"Slip","request":{"url":"https://x.example/#customer.id#"}}`).want(200).is("warnings", "")
+		// Nobody knows what these events hold.
+		h.post("/v1/endpoints", `{"name":"Unknown","subscription":{"event_types":["without.sample","new.*"]},"request":{"url":"https://x.example/#a#"}}`).want(201).is("warnings", "")
+	})
+}
+
 func TestWrongSettingsAreNamed(t *testing.T) {
 	each(t, func(h *testHub) {
 		at := func(member string) string { return `{"request":{"url":"https://x.example/"},` + member + `}` }

@@ -50,6 +50,19 @@ func CheckText(p *Problems, pointer, text string, limit int) {
 	}
 }
 
+// TakesType tells whether a subscription takes an event type; one without patterns takes all but the hub's own.
+func TakesType(patterns []string, eventType string) bool {
+	if len(patterns) == 0 {
+		return MatchesType("*", eventType)
+	}
+	for _, pattern := range patterns {
+		if MatchesType(pattern, eventType) {
+			return true
+		}
+	}
+	return false
+}
+
 // MatchesType tells whether a pattern of a subscription takes an event type. A `*` at the end matches any rest;
 // the hub's own events (`hacek.*`) are taken only by a pattern that names them.
 func MatchesType(pattern, eventType string) bool {

@@ -229,7 +229,7 @@ func (p *Publisher) eachReplayed(ctx context.Context, r *store.Replay, f ReplayF
 
 // replayed tells whether one event falls under the filter.
 func (p *Publisher) replayed(ctx context.Context, r *store.Replay, f ReplayFilter, e *hub.Event) (bool, error) {
-	if len(f.EventTypes) > 0 && !takesType(f.EventTypes, e.Type) {
+	if len(f.EventTypes) > 0 && !hub.TakesType(f.EventTypes, e.Type) {
 		return false, nil
 	}
 	if e.OnlyTarget != 0 && e.OnlyTarget != r.Target {

@@ -218,18 +218,6 @@ func (r *route) judge(scope *expr.Scope) verdict {
 	return verdict{matched, work, err}
 }
 
-func takesType(patterns []string, eventType string) bool {
-	if len(patterns) == 0 {
-		return hub.MatchesType("*", eventType)
-	}
-	for _, pattern := range patterns {
-		if hub.MatchesType(pattern, eventType) {
-			return true
-		}
-	}
-	return false
-}
-
 func overlap(a, b []string) bool {
 	for _, w := range b {
 		if slices.Contains(a, w) {

@@ -34,7 +34,7 @@ type skips [skipKinds]int
 func (r *route) misses(e *hub.Event) skip {
 	s := &r.subscription
 	switch {
-	case !takesType(s.EventTypes, e.Type) && (e.VendorType == "" || !takesType(s.EventTypes, e.VendorType)):
+	case !hub.TakesType(s.EventTypes, e.Type) && (e.VendorType == "" || !hub.TakesType(s.EventTypes, e.VendorType)):
 		return skipType
 	case len(s.Sources) > 0 && !slices.Contains(s.Sources, e.Source):
 		return skipSource

@@ -78,12 +78,19 @@ func (s *Sender) SetPolicy(p Policy) {
 // Narrow tells which private networks the calls of some tenants are narrowed to, at once; the others may call what the
 // policy allows.
 func (s *Sender) Narrow(tenants map[int64][]netip.Prefix) {
-	p := s.current().policy
-	if maps.EqualFunc(p.Tenants, tenants, slices.Equal) {
+	s.opening.Lock()
+	n := s.network.Load()
+	if n == nil { // nothing was called yet
+		s.Policy.Tenants = tenants
+	}
+	s.opening.Unlock()
+	if n == nil {
 		return
 	}
-	p.Tenants = tenants
-	s.SetPolicy(p)
+	if p := n.policy; !maps.EqualFunc(p.Tenants, tenants, slices.Equal) {
+		p.Tenants = tenants
+		s.SetPolicy(p)
+	}
 }
 
 // Close drops the idle connections; the next call opens new ones.

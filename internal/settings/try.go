@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -131,25 +130,8 @@ func (s *Service) Preview(ctx context.Context, tenant int64, ref string, unsaved
 	if s.Matches != nil {
 		result.Matched, result.Reason = s.Matches(ctx, tenant, t.Endpoint.Subscription, event)
 	}
-	for _, w := range slices.Concat(compiled.Warnings(call), missingFields(t.Endpoint.Request, event)) {
-		result.Warnings = append(result.Warnings, strings.TrimSpace(w.Pointer+" "+w.Detail))
-	}
+	result.Warnings = lines(missing(t, compiled, event, s.now()))
 	return result, nil
-}
-
-// missingFields are chosen parts of the data that the event lacks; they are left out when it is sent.
-func missingFields(r hub.Request, event *hub.Event) []hub.FieldError {
-	doc, err := expr.ParseDoc(event.Data)
-	if err != nil || r.Fields == nil {
-		return nil
-	}
-	var missing hub.Problems
-	for i, field := range *r.Fields {
-		if _, found := doc.Lookup(strings.ReplaceAll(field, "[]", "[0]")); !found {
-			missing.Add(fmt.Sprintf("/request/fields/%d", i), "the sample has no %s", field)
-		}
-	}
-	return missing
 }
 
 // tryEvent finds or makes the event of a test. One that is made is stored nowhere.
@@ -164,11 +146,7 @@ func (s *Service) tryEvent(ctx context.Context, tenant int64, sub hub.Subscripti
 	if err != nil {
 		return nil, err
 	}
-	now := s.now()
-	event := &hub.Event{
-		ID: hub.NewID(), Tenant: tenant, Type: kind.Name, Source: "api", Time: now, ReceivedAt: now,
-		Data: in.Data, ContentType: "application/json",
-	}
+	event := s.madeEvent(tenant, kind, in.Data)
 	if event.Data == nil {
 		event.Data = kind.Sample
 	}
@@ -190,6 +168,14 @@ func (s *Service) tryEvent(ctx context.Context, tenant int64, sub hub.Subscripti
 		event.Key = *in.Key
 	}
 	return event, nil
+}
+
+// madeEvent is an event that nobody published.
+func (s *Service) madeEvent(tenant int64, kind EventType, data []byte) *hub.Event {
+	now := s.now()
+	return &hub.Event{
+		ID: hub.NewID(), Tenant: tenant, Type: kind.Name, Source: "api", Time: now, ReceivedAt: now, Data: data, ContentType: "application/json",
+	}
 }
 
 // keyOf reads the business number where the event type says it stands.
