@@ -41,6 +41,39 @@ func TestO2_AServerThatMayForgetIsRefused(t *testing.T) {
 		t.Fatalf("a sound server: %v, and said %q", err, said)
 	}
 
+	t.Run("a commit is on disk when it is confirmed, whatever the server's default", func(t *testing.T) {
+		watch := told(t, dsn, `ALTER SYSTEM SET synchronous_commit = off`, `SELECT pg_reload_conf()`)
+		s, err := store.Open(t.Context(), store.Options{URL: dsn, SecretKey: storetest.Key()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := storetest.Run(t, s)
+		w := tell(t, s)
+		target := w.target(1, "a")
+		late := 0
+		for n := range 40 {
+			if n < 20 {
+				w.accept(w.event(1, "", fmt.Sprint(n)), target)
+			} else {
+				w.write(func(tx *store.Tx) error { return tx.SetFact(w.ctx, "test", fmt.Sprint(n)) })
+			}
+			var written bool
+			if err := watch.QueryRow(t.Context(), `SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()`).Scan(&written); err != nil {
+				t.Fatal(err)
+			}
+			if !written {
+				late++
+			}
+		}
+		// The server itself writes to its log now and then; behind a commit that does not wait, each one is late.
+		if late > 5 {
+			t.Errorf("%d of 40 commits were confirmed before the server's log was on disk", late)
+		}
+		stop()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("a pooler that shares connections by transaction", func(t *testing.T) {
 		if _, err := open(pooled(t, dir, "transaction")); hub.CodeOf(err) != hub.Invalid || !strings.Contains(err.Error(), "a pooler that shares connections") {
 			t.Errorf("opened: %v", err)
@@ -58,16 +91,7 @@ func TestO2_AServerThatMayForgetIsRefused(t *testing.T) {
 		end()
 	})
 	t.Run("fsync is off", func(t *testing.T) {
-		conn, err := pgx.Connect(t.Context(), dsn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close(context.Background())
-		for _, statement := range []string{`ALTER SYSTEM SET fsync = off`, `SELECT pg_reload_conf()`} {
-			if _, err := conn.Exec(t.Context(), statement); err != nil {
-				t.Fatal(err)
-			}
-		}
+		told(t, dsn, `ALTER SYSTEM SET fsync = off`, `SELECT pg_reload_conf()`)
 		// Each server process reads its settings when it is told to, a new one as they are.
 		for deadline := time.Now().Add(20 * time.Second); ; {
 			_, err := open(dsn)
@@ -79,6 +103,22 @@ func TestO2_AServerThatMayForgetIsRefused(t *testing.T) {
 			}
 		}
 	})
+}
+
+// told says something to the server, and keeps the connection.
+func told(t *testing.T, dsn string, statements ...string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	for _, statement := range statements {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return conn
 }
 
 // script calls scripts/postgres.sh.
