@@ -255,7 +255,7 @@ func n(i int) string { return fmt.Sprintf(`{"n":%d}`, i) }
 
 func (s *story) pause(t hub.Target) {
 	s.t.Helper()
-	if _, err := s.settings.Pause(context.Background(), tenant, t.ID.Text(hub.EndpointPrefix), settings.By{Name: "Jana"}, "repair"); err != nil {
+	if _, err := s.settings.PauseTarget(context.Background(), tenant, t.Kind, t.ID.Text(t.Prefix()), settings.By{Name: "Jana"}, "repair"); err != nil {
 		s.t.Fatalf("pause: %v", err)
 	}
 }
