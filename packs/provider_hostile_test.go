@@ -179,6 +179,58 @@ func flipFields(t *testing.T, name string, v *signature.Verifier, in *signature.
 	in.Body, in.Settings["topic_arns"] = body, topics
 }
 
+// Three sign the address: no byte of it may be another, nor of the method where that is signed too. Twilio signs with the port
+// or without it, so what is signed without one holds at any.
+func TestM2_EveryByteOfTheSignedAddressCounts(t *testing.T) {
+	addresses, methods := 0, 0
+	for _, name := range []string{"twilio", "square", "hubspot"} {
+		v := verifier(t, name)
+		for _, example := range firstValid(t, name) {
+			in, secrets := example.request()
+			if in.Settings["version"] == "v1" {
+				continue // which signs the body alone
+			}
+			addresses++
+			wants := func(ok bool, what string) {
+				t.Helper()
+				if got := v.Verify(in, secrets); got.OK != ok || got.OK == (got.Why != "") {
+					t.Errorf("%s, %s: got %+v for %s %s", name, what, got, in.Method, in.URL)
+				}
+			}
+			address, method := in.URL, in.Method
+			port := strings.Index(address, ":1234")
+			for i := range address {
+				in.URL = flipped(address, i)
+				wants(port >= 0 && i > port && i < port+len(":1234"), "another byte")
+			}
+			for _, in.URL = range []string{"", address + "/", address + "&", address[:len(address)-1], strings.ToUpper(address)} {
+				wants(false, "another address")
+			}
+			in.URL = address
+			if name != "hubspot" {
+				continue
+			}
+			methods++
+			for i := range method {
+				in.Method = flipped(method, i)
+				wants(false, "another byte")
+			}
+			for _, in.Method = range []string{"", "PUT", "DELETE", strings.ToLower(method), method + " "} {
+				wants(false, "another method")
+			}
+		}
+	}
+	if addresses < 12 || methods < 3 {
+		t.Errorf("only %d addresses and %d methods were changed", addresses, methods)
+	}
+}
+
+func flipped(text string, i int) string {
+	b := []byte(text)
+	b[i] ^= 1
+	return string(b)
+}
+
 // What a provider's page lists as not signed really is not: so nobody may take it for proven.
 func TestRule7_WhatIsListedAsUnsignedIsNotCovered(t *testing.T) {
 	for _, name := range vectorFiles(t) {
