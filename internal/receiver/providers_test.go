@@ -2,10 +2,19 @@ package receiver_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"hash"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -26,6 +35,7 @@ type example struct {
 	Now                                               int64
 	Offline                                           *bool
 	SecretKind                                        string        `json:"secret_kind"`
+	CertPEM                                           string        `json:"cert_pem"`
 	ExpectResponse                                    *wantedAnswer `json:"expect_response"`
 }
 
@@ -58,10 +68,6 @@ func examples(t *testing.T) []example {
 	return all
 }
 
-// elsewhere are signed over the registered address, or by a certificate of a root that is not public; the tests of
-// packs hold them against the same engine.
-var elsewhere = []string{"twilio", "square", "hubspot", "paypal"}
-
 // shipped are the providers that the hub comes with.
 func shipped(t *testing.T) func(name string) *packs.Provider {
 	return func(name string) *packs.Provider {
@@ -83,20 +89,28 @@ func presetOf(t *testing.T, p *packs.Provider) hub.Source {
 }
 
 // Every vector of every provider goes the whole way, with the provider's preset: what is right is answered as the
-// provider wants it, what is wrong is refused as it wants that, and handshakes get their exact answer.
+// provider wants it, what is wrong is refused as it wants that, and handshakes get their exact answer. The hub is known by the
+// host that the vector names; where the address is signed, it is signed anew with /in before its path.
 func TestM2_EveryProviderTheWholeWay(t *testing.T) {
 	g := onSQLite(t)
 	g.Provider = shipped(t)
 	seen := map[string]int{}
-	for i, v := range examples(t) {
-		if slices.Contains(elsewhere, v.Provider) || v.Offline != nil && !*v.Offline {
-			continue
+	all := examples(t)
+	for i, v := range all {
+		if v.Offline != nil && !*v.Offline {
+			continue // nobody has its certificate
 		}
+		v = v.below(t, "/in", all)
+		address, err := url.Parse(v.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.PublicURL = func(string) string { return address.Scheme + "://" + address.Host }
 		p := g.Provider(v.Provider)
 		preset := presetOf(t, p)
 		g.source(int64(i+1), func(s *settings.Source) {
 			s.Source = preset
-			s.Name, s.Path = v.Provider, "vector"
+			s.Name, s.Path = v.Provider, strings.TrimPrefix(address.Path, "/in/")
 			s.Verify.Secrets, s.Verify.Settings = []hub.Secret{hub.NewSecret(v.Secret)}, map[string]string{}
 			g.at.Store(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).Unix())
 			if v.Now != 0 {
@@ -107,6 +121,10 @@ func TestM2_EveryProviderTheWholeWay(t *testing.T) {
 				s.Verify.Settings["version"] = "platform"
 			case v.SecretKind == "verify token":
 				s.Verify.Settings["verify_token"] = v.Secret
+			case v.Provider == "hubspot":
+				s.Verify.Settings["version"] = v.Headers["X-HubSpot-Signature-Version"]
+			case v.Provider == "paypal":
+				s.Verify.Secrets, s.Verify.Settings["webhook_id"] = nil, v.Secret
 			case v.Provider == "aws-sns":
 				var body struct {
 					TopicArn, SignatureVersion string
@@ -121,16 +139,22 @@ func TestM2_EveryProviderTheWholeWay(t *testing.T) {
 			}
 		})
 		g.Fetch = func(context.Context, int64, string) ([]byte, error) { return []byte(v.Secret), nil }
-		g.Confirm = func(context.Context, int64, string) error { return nil }
-		_, query, _ := strings.Cut(v.URL, "?")
-		req := httptest.NewRequest(v.Method, "/in/vector?"+query, strings.NewReader(v.Body))
-		for name, value := range v.Headers {
-			req.Header.Set(name, value)
+		if g.Roots = nil; v.CertPEM != "" {
+			g.Fetch = func(context.Context, int64, string) ([]byte, error) { return []byte(v.CertPEM), nil }
+			g.Roots = x509.NewCertPool()
+			g.Roots.AppendCertsFromPEM([]byte(v.CertPEM))
 		}
-		w := httptest.NewRecorder()
-		g.ServeHTTP(w, req)
-		got := w.Result()
-		text := w.Body.String()
+		g.Confirm = func(context.Context, int64, string) error { return nil }
+		send := func(address string) (*http.Response, string) {
+			req := httptest.NewRequest(v.Method, address, strings.NewReader(v.Body))
+			for name, value := range v.Headers {
+				req.Header.Set(name, value)
+			}
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, req)
+			return w.Result(), w.Body.String()
+		}
+		got, text := send(address.Path + "?" + address.RawQuery)
 		refused := http.StatusUnauthorized
 		if p.Refusal != nil {
 			refused = p.Refusal.Status
@@ -143,6 +167,11 @@ func TestM2_EveryProviderTheWholeWay(t *testing.T) {
 			if got.StatusCode != preset.Respond.Status || text != preset.Respond.Body {
 				t.Errorf("%s %d: answered %d %q, want %d %q", v.Provider, i, got.StatusCode, text, preset.Respond.Status, preset.Respond.Body)
 			}
+			if field, _ := v.signedHere(""); field != "" {
+				if got, text := send(address.Path + "?" + address.RawQuery + "&more"); got.StatusCode != refused {
+					t.Errorf("%s %d, with more in the address: answered %d %q, want %d", v.Provider, i, got.StatusCode, text, refused)
+				}
+			}
 		case "invalid":
 			if got.StatusCode != refused {
 				t.Errorf("%s %d: answered %d %q, want %d", v.Provider, i, got.StatusCode, text, refused)
@@ -151,6 +180,12 @@ func TestM2_EveryProviderTheWholeWay(t *testing.T) {
 			v.ExpectResponse.hold(t, v.Provider, got, text)
 		}
 		seen[v.Expect]++
+		seen[v.Provider+" "+v.Expect]++
+	}
+	for _, name := range []string{"twilio", "square", "hubspot", "paypal"} {
+		if seen[name+" valid"] == 0 || seen[name+" invalid"] == 0 {
+			t.Errorf("%s: %d right ones were sent and %d wrong ones", name, seen[name+" valid"], seen[name+" invalid"])
+		}
 	}
 	if seen["valid"] < 40 || seen["invalid"] < 40 || seen["handshake"] < 6 {
 		t.Errorf("only %v were sent", seen)
@@ -160,6 +195,72 @@ func TestM2_EveryProviderTheWholeWay(t *testing.T) {
 			t.Errorf("event %+v", e)
 		}
 	}
+}
+
+// signedHere is the signature of the providers that sign the address, in the field that carries it, for an address.
+func (v *example) signedHere(address string) (field, text string) {
+	switch {
+	case v.Provider == "twilio":
+		text := address
+		if form, err := url.ParseQuery(v.Body); err == nil && v.Headers["Content-Type"] != "application/json" {
+			for _, name := range slices.Sorted(maps.Keys(form)) {
+				text += name + form.Get(name)
+			}
+		}
+		return "X-Twilio-Signature", base64.StdEncoding.EncodeToString(sum(sha1.New, v.Secret, text))
+	case v.Provider == "square":
+		return "x-square-hmacsha256-signature", base64.StdEncoding.EncodeToString(sum(sha256.New, v.Secret, address+v.Body))
+	case v.Provider != "hubspot":
+		return "", ""
+	case v.Headers["X-HubSpot-Signature-v3"] != "":
+		text := v.Method + address + v.Body + v.Headers["X-HubSpot-Request-Timestamp"]
+		return "X-HubSpot-Signature-v3", base64.StdEncoding.EncodeToString(sum(sha256.New, v.Secret, text))
+	case v.Headers["X-HubSpot-Signature-Version"] == "v2":
+		digest := sha256.Sum256([]byte(v.Secret + v.Method + address + v.Body))
+		return "X-HubSpot-Signature", hex.EncodeToString(digest[:])
+	}
+	return "", "" // v1 signs the body alone
+}
+
+func sum(hash func() hash.Hash, secret, text string) []byte {
+	m := hmac.New(hash, []byte(secret))
+	m.Write([]byte(text))
+	return m.Sum(nil)
+}
+
+// below moves a vector to an address with something before its path. A signature over the address becomes that of the same
+// sender over the moved one; the vector that it is of, which may be another one, must be the published one for that.
+func (v example) below(t *testing.T, prefix string, all []example) example {
+	t.Helper()
+	move := func(address string) string {
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.Path = prefix + u.Path
+		return u.String()
+	}
+	published := v
+	v.URL, v.Headers = move(v.URL), maps.Clone(v.Headers)
+	field, _ := published.signedHere("")
+	if field == "" {
+		return v
+	}
+	for _, of := range append([]example{published}, all...) {
+		if of.Provider != v.Provider {
+			continue
+		}
+		for _, address := range []string{of.URL, strings.Replace(of.URL, ":1234", "", 1)} {
+			if in, text := of.signedHere(address); in == field && text == published.Headers[field] {
+				_, v.Headers[field] = of.signedHere(move(address))
+				return v
+			}
+		}
+	}
+	if v.Expect == "valid" {
+		t.Errorf("%s: the signature of %s is not the published one", v.Provider, published.URL)
+	}
+	return v
 }
 
 func (want *wantedAnswer) hold(t *testing.T, name string, got *http.Response, text string) {

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -28,6 +29,7 @@ type Receiver struct {
 	Provider func(name string) *packs.Provider
 	// Fetch gets a certificate through the guarded dialer, at most 64 KiB. The address was matched in full before.
 	Fetch func(ctx context.Context, tenant int64, address string) ([]byte, error)
+	Roots *x509.CertPool // issuers of those certificates; nil: the system's
 	// Confirm calls the address that confirms a subscription, through the guarded dialer.
 	Confirm func(ctx context.Context, tenant int64, address string) error
 	// PublicURL is the address under which the outside knows a listener, without a slash at its end; "" when nobody

@@ -19,6 +19,7 @@ func (r *Receiver) verify(ctx context.Context, a *arrival) (refusal answer, why 
 		return a.live.refused(), err.Error()
 	}
 	if address != "" {
+		in.Roots = r.Roots
 		in.Certificates, err = r.certs.get(a.Source.No, address, r.Now(), func() ([]byte, error) {
 			if r.Fetch == nil {
 				return nil, errors.New("nobody can fetch it")
