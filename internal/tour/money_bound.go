@@ -7,21 +7,27 @@ import (
 	"strings"
 )
 
+// run is what a delivery of a pipeline shows of itself.
+type run struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+	Event struct {
+		Key string `json:"key"`
+	} `json:"event"`
+}
+
 // eachRun shows every delivery of a pipeline: one delivery is one run, however often it was tried.
-func (m *Money) eachRun(ctx context.Context, p Pipeline, filter string, show func(id, state string)) error {
+func (m *Money) eachRun(ctx context.Context, p Pipeline, filter string, show func(r run)) error {
 	for cursor := ""; ; {
 		var page struct {
-			Data []struct {
-				ID    string `json:"id"`
-				State string `json:"state"`
-			} `json:"data"`
+			Data []run   `json:"data"`
 			Next *string `json:"next_cursor"`
 		}
 		if err := m.Hub.Do(ctx, "GET", "/v1/deliveries?limit=250&target="+url.QueryEscape(p.ID)+filter+cursor, nil, &page); err != nil {
 			return fmt.Errorf("list the runs of %s: %w", p.Name, err)
 		}
-		for _, d := range page.Data {
-			show(d.ID, d.State)
+		for _, r := range page.Data {
+			show(r)
 		}
 		if page.Next == nil {
 			return nil
@@ -30,29 +36,50 @@ func (m *Money) eachRun(ctx context.Context, p Pipeline, filter string, show fun
 	}
 }
 
-// Runs is how often the pipelines had to run, by name.
-func (m *Money) Runs(ctx context.Context) (map[string]int, error) {
-	runs := map[string]int{}
+// Runs is how often the pipelines had to run, by name, and how often that was about each record, by the path it is read at.
+func (m *Money) Runs(ctx context.Context) (map[string]int, map[string]about, error) {
+	runs, records := map[string]int{}, map[string]about{}
 	var other error
-	for _, p := range m.Pipelines {
-		err := m.eachRun(ctx, p, "", func(_, state string) {
-			if state != "delivered" {
-				other = fmt.Errorf("a delivery to %s is %s", p.Name, state)
+	for i, p := range m.Pipelines {
+		seen := map[string]bool{}
+		err := m.eachRun(ctx, p, "", func(r run) {
+			if r.State != "delivered" {
+				other = fmt.Errorf("a delivery to %s is %s", p.Name, r.State)
 			}
 			runs[p.Name]++
+			path := readAt(i, r.Event.Key)
+			a := records[path]
+			if a.runs++; !seen[path] {
+				a.pipelines++
+			}
+			seen[path], records[path] = true, a
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return runs, other
+	return runs, records, other
+}
+
+// about is how many runs one record had, and of how many pipelines.
+type about struct{ runs, pipelines int }
+
+// readAt is the path at which a pipeline reads the record of a key: those of orders come first, then customers and stock.
+func readAt(pipeline int, key string) string {
+	switch {
+	case pipeline < ofOrders:
+		return "/api/orders/" + key
+	case pipeline == ofOrders:
+		return "/api/customers/" + key
+	}
+	return "/api/stocks/" + key + "/supplies"
 }
 
 // Done lists the deliveries to pipelines of orders that the hub says are done. What it has said stays true.
 func (m *Money) Done(ctx context.Context) (map[string]bool, error) {
 	done := map[string]bool{}
 	for _, p := range m.Pipelines[:ofOrders] {
-		if err := m.eachRun(ctx, p, "&state=delivered", func(id, _ string) { done[id] = true }); err != nil {
+		if err := m.eachRun(ctx, p, "&state=delivered", func(r run) { done[r.ID] = true }); err != nil {
 			return nil, err
 		}
 	}
@@ -62,12 +89,13 @@ func (m *Money) Done(ctx context.Context) (map[string]bool, error) {
 // Kill is what had been done when the hub was killed, and what it had said was done.
 type Kill struct {
 	mails, posts int
+	fetched      map[string]int // by path
 	done         map[string]bool
 }
 
 // Killed notes a kill, before the hub is started again. mailbox is the one the hub sends to; done is what Done answered last.
 func (m *Money) Killed(mailbox *Mailbox, done map[string]bool) Kill {
-	return Kill{mailbox.Count(), m.Inbox.Counts().Posts, done}
+	return Kill{mailbox.Count(), m.Inbox.Counts().Posts, m.Shop.Counts().Fetched, done}
 }
 
 // Effects is what the pipelines did outside that can be done twice.
@@ -75,31 +103,27 @@ type Effects struct {
 	Runs    int // of all pipelines
 	Mails   int // sent more than once
 	Posts   int // documents posted more than once; the import API takes each once
-	Fetches int // records fetched beyond one for each run
+	Fetches int // of a record beyond one for each run about it
 }
 
 // InFlight is how many runs of one pipeline may be under way at a moment, or done and not yet recorded, with the hub's data
-// in a file: twice its concurrency. A kill makes each of them begin anew from its last durable step, so each may fetch, post
-// and mail once more.
+// in a file: twice its concurrency. A kill makes each of them begin anew from its last durable step, so each may post and mail
+// once more.
 const InFlight = 2 * 8
 
 // Effects holds what was done twice against the kills. Each repetition needs a kill between the two, before which the hub
 // had not said that the run was done; a kill excuses at most so many repetitions (0: any number, for a hub whose database may
 // take long to record what is done), and every run must have mailed.
 func (m *Money) Effects(ctx context.Context, mailbox *Mailbox, kills []Kill, most int) (e Effects, err error) {
-	runs, err := m.Runs(ctx)
+	runs, records, err := m.Runs(ctx)
 	if err != nil {
 		return e, err
 	}
 	for _, n := range runs {
 		e.Runs += n
 	}
-	for _, n := range m.Shop.Counts().Fetched {
-		e.Fetches += n
-	}
-	e.Fetches = max(0, e.Fetches-e.Runs)
-	if most := len(kills) * InFlight * len(m.Pipelines); e.Fetches > most {
-		return e, fmt.Errorf("%d records more were fetched than there were runs; %d kills excuse %d", e.Fetches, len(kills), most)
+	if e.Fetches, err = again(m.Shop.Counts().Fetched, records, kills); err != nil {
+		return e, err
 	}
 	mails, err := mailbox.IDs()
 	if err != nil {
@@ -121,6 +145,23 @@ func (m *Money) Effects(ctx context.Context, mailbox *Mailbox, kills []Kill, mos
 		return e, fmt.Errorf("documents: %w", err)
 	}
 	return e, nil
+}
+
+// again counts, record by record, what was fetched more often than there were runs about it. A pipeline works one run of a record
+// at a time, so a kill takes from each pipeline one fetch of it at most, and no more than were made since the kill before.
+func again(fetched map[string]int, records map[string]about, kills []Kill) (n int, err error) {
+	for path, times := range fetched {
+		of, excused, before := records[path], 0, 0
+		for _, k := range kills {
+			excused += min(of.pipelines, k.fetched[path]-before)
+			before = k.fetched[path]
+		}
+		more := max(0, times-of.runs)
+		if n += more; more > excused {
+			return n, fmt.Errorf("%s was fetched %d times for %d runs about it; %d kills excuse %d more", path, times, of.runs, len(kills), excused)
+		}
+	}
+	return n, nil
 }
 
 // cut is a kill in a list: how long the list was then, and which deliveries were known to be done.

@@ -268,3 +268,33 @@ func TestOnlyAKillExcusesARepetition(t *testing.T) {
 		t.Errorf("without a bound: %d repetitions and %v", n, err)
 	}
 }
+
+func TestAKillExcusesOneFetchOfEachPipeline(t *testing.T) {
+	kill := func(a, b int) Kill { return Kill{fetched: map[string]int{"a": a, "b": b}} }
+	for name, c := range map[string]struct {
+		a, b  int // fetches of a record with two runs of two pipelines, and of one with three runs of one
+		kills []Kill
+		more  int
+		holds bool
+	}{
+		"one for each run":              {2, 3, nil, 0, true},
+		"shared":                        {1, 1, nil, 0, true},
+		"one more":                      {3, 3, nil, 1, false},
+		"one more of each":              {3, 4, []Kill{kill(1, 2)}, 2, true},
+		"two more of two pipelines":     {4, 3, []Kill{kill(2, 3)}, 2, true},
+		"two more of one pipeline":      {2, 5, []Kill{kill(2, 3)}, 2, false},
+		"three more of two pipelines":   {5, 3, []Kill{kill(3, 3)}, 3, false},
+		"a kill before the first fetch": {3, 3, []Kill{kill(0, 3)}, 1, false},
+		"nothing between two kills":     {4, 3, []Kill{kill(1, 3), kill(1, 3)}, 2, false},
+		"two kills":                     {4, 3, []Kill{kill(1, 3), kill(2, 3)}, 2, true},
+		"of another record":             {2, 4, []Kill{kill(2, 0)}, 1, false},
+	} {
+		n, err := again(map[string]int{"a": c.a, "b": c.b}, map[string]about{"a": {2, 2}, "b": {3, 1}}, c.kills)
+		if (err == nil) != c.holds || err == nil && n != c.more {
+			t.Errorf("%s: %d more and %v", name, n, err)
+		}
+	}
+	if _, err := again(map[string]int{"/api/orders/of-nobody": 1}, nil, []Kill{kill(1, 1)}); err == nil {
+		t.Error("a record that no run is about may be fetched")
+	}
+}
