@@ -102,6 +102,8 @@ func TestABatchStandsLineByLine(t *testing.T) {
 		lines.is("results.1.error.code", "not_json").is("results.2.type", "b")
 		h.post("/v1/events/batch", `[{"specversion":"1.0","id":"1","source":"/s","type":"c","subject":"K"}]`, "Content-Type", "application/cloudevents-batch+json").want(202).is("results.0.key", "K")
 
+		// A type in which nobody could name it afterwards is no type.
+		h.post("/v1/events", `{"type":"order.\ncreated","data":1}`).problem(422, hub.Invalid, "/type", "line break")
 		h.post("/v1/events/batch", `[]`).problem(422, hub.Invalid)
 		h.post("/v1/events/batch", `{"type":"a","data":1}`).problem(422, hub.Invalid, "array")
 		h.post("/v1/events/batch", `[`+strings.Repeat(`{},`, 1000)+`{}]`).problem(413, hub.TooLarge)

@@ -58,10 +58,10 @@ func (a *Auth) validateValues(p *Problems) {
 	for pointer, secret := range map[string]Secret{
 		"/auth/token": a.Token, "/auth/password": a.Password, "/auth/value": a.Value, "/auth/client_secret": a.ClientSecret,
 	} {
-		checkLine(p, pointer, secret.Reveal(), MaxSecretLen)
+		CheckLine(p, pointer, secret.Reveal(), MaxSecretLen)
 	}
 	CheckText(p, "/auth/key", a.Key.Reveal(), MaxSecretLen)
-	checkLine(p, "/auth/username", a.Username, MaxNameLen)
+	CheckLine(p, "/auth/username", a.Username, MaxNameLen)
 	if strings.Contains(a.Username, ":") {
 		p.Add("/auth/username", "must not contain a colon: Basic authentication ends the name there")
 	}
@@ -73,7 +73,7 @@ func (a *Auth) validateValues(p *Problems) {
 		case "header":
 			checkHeaderName(p, "/auth/name", a.Name)
 		case "query":
-			checkLine(p, "/auth/name", a.Name, MaxNameLen)
+			CheckLine(p, "/auth/name", a.Name, MaxNameLen)
 		default:
 			p.Add("/auth/in", "%q is neither header nor query", a.In)
 		}
@@ -82,7 +82,7 @@ func (a *Auth) validateValues(p *Problems) {
 		checkURL(p, "/auth/token_url", a.TokenURL, false)
 	}
 	if a.Type == AuthExchange {
-		checkLine(p, "/auth/header", a.Header, MaxNameLen)
+		CheckLine(p, "/auth/header", a.Header, MaxNameLen)
 	}
 	if a.Type == AuthExchange && a.Request != nil {
 		a.Request.validate(p)
@@ -95,11 +95,11 @@ func (x *Exchange) validate(p *Problems) {
 		p.Add("/auth/request/method", "%q is none of GET, POST, PUT, PATCH", x.Method)
 	}
 	CheckText(p, "/auth/request/body", x.Body.Reveal(), MaxBodyLen)
-	checkLine(p, "/auth/request/content_type", x.ContentType, MaxNameLen)
+	CheckLine(p, "/auth/request/content_type", x.ContentType, MaxNameLen)
 	for _, name := range slices.Sorted(maps.Keys(x.Headers)) {
 		at := "/auth/request/headers/" + EscapePointer(name)
 		checkHeaderName(p, at, name)
-		checkLine(p, at, x.Headers[name].Reveal(), MaxSecretLen)
+		CheckLine(p, at, x.Headers[name].Reveal(), MaxSecretLen)
 	}
 }
 
@@ -142,7 +142,7 @@ func (h *HMAC) validate(p *Problems, pointer string) {
 	if h.Encoding != "hex" && h.Encoding != "base64" {
 		p.Add(pointer+"/encoding", "%q is neither hex nor base64", h.Encoding)
 	}
-	checkLine(p, pointer+"/prefix", h.Prefix, MaxNameLen)
+	CheckLine(p, pointer+"/prefix", h.Prefix, MaxNameLen)
 	CheckText(p, pointer+"/signed", h.Signed, MaxNameLen)
 	if h.Signed == "" {
 		p.Add(pointer+"/signed", "is missing; #body# is the usual one")

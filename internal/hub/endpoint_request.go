@@ -19,8 +19,8 @@ func (r *Request) validate(p *Problems) {
 	checkTexts(p, "/request/attributes", r.Attributes, MaxBodyLen)
 	checkHeaders(p, "/request/headers", r.Headers)
 	r.validatePayload(p)
-	checkLine(p, "/request/content_type", r.ContentType, MaxNameLen)
-	checkLine(p, "/request/charset", r.Charset, MaxNameLen)
+	CheckLine(p, "/request/content_type", r.ContentType, MaxNameLen)
+	CheckLine(p, "/request/charset", r.Charset, MaxNameLen)
 	CheckText(p, "/request/table", r.Table, MaxNameLen)
 	if !slices.Contains([]string{"empty", "null", "omit", "fail"}, r.Missing) {
 		p.Add("/request/missing", "%q is none of empty, null, omit, fail", r.Missing)
@@ -93,7 +93,7 @@ func checkHeaders(p *Problems, pointer string, headers map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		at := pointer + "/" + EscapePointer(name)
 		checkHeaderName(p, at, name)
-		checkLine(p, at, headers[name], MaxURLLen)
+		CheckLine(p, at, headers[name], MaxURLLen)
 		lower := strings.ToLower(name)
 		if hint := elsewhere[lower]; hint != "" {
 			p.Add(at, "cannot be set here: %s", hint)
@@ -180,7 +180,7 @@ func checkURL(p *Problems, pointer, address string, variables bool) {
 		p.Add(pointer, "is missing")
 		return
 	}
-	checkLine(p, pointer, address, MaxURLLen)
+	CheckLine(p, pointer, address, MaxURLLen)
 	if _, err := Origin(address); err != nil {
 		p.Add(pointer, "%s", err)
 		return

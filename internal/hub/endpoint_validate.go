@@ -351,8 +351,8 @@ func EscapePointer(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-// checkLine refuses what could not stand in one line of a header.
-func checkLine(p *Problems, pointer, text string, limit int) {
+// CheckLine refuses what could not stand in one line of a header.
+func CheckLine(p *Problems, pointer, text string, limit int) {
 	CheckText(p, pointer, text, limit)
 	if HasControl(text) {
 		p.Add(pointer, "contains a line break or another control character")

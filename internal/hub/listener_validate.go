@@ -24,7 +24,7 @@ func (l *Listener) Complete() {
 // fit is judged where files are read. Call Complete first.
 func (l *Listener) Validate() error {
 	var p Problems
-	checkLine(&p, "/name", l.Name, MaxNameLen)
+	CheckLine(&p, "/name", l.Name, MaxNameLen)
 	if strings.TrimSpace(l.Name) == "" {
 		p.Add("/name", "is missing")
 	}
@@ -33,7 +33,7 @@ func (l *Listener) Validate() error {
 	}
 	l.validateAddress(&p)
 	for _, file := range []struct{ pointer, name string }{{"/certificate", l.Certificate}, {"/key", l.Key}} {
-		checkLine(&p, file.pointer, file.name, MaxURLLen)
+		CheckLine(&p, file.pointer, file.name, MaxURLLen)
 	}
 	switch {
 	case l.Certificate == "" && l.Key != "":

@@ -82,7 +82,7 @@ func (s *Source) Validate() error {
 }
 
 func (s *Source) validateName(p *Problems) {
-	checkLine(p, "/name", s.Name, MaxSourceLen)
+	CheckLine(p, "/name", s.Name, MaxSourceLen)
 	switch {
 	case s.Name != "" && strings.TrimSpace(s.Name) == "":
 		p.Add("/name", "is empty")
@@ -193,7 +193,7 @@ func (v *Verify) validateHMAC(p *Problems) {
 	if h.Encoding != "hex" && h.Encoding != "base64" {
 		p.Add("/verify/hmac/encoding", "%q is neither hex nor base64", h.Encoding)
 	}
-	checkLine(p, "/verify/hmac/prefix", h.Prefix, MaxNameLen)
+	CheckLine(p, "/verify/hmac/prefix", h.Prefix, MaxNameLen)
 	CheckText(p, "/verify/hmac/signed", h.Signed, MaxNameLen)
 	if !strings.Contains(h.Signed, "#body#") {
 		p.Add("/verify/hmac/signed", "does not contain #body#, so that anybody could change what a request says")
@@ -259,7 +259,7 @@ func (r *Respond) validate(p *Problems) {
 		p.Add("/respond/body", "is given, but an answer with status %d has none", r.Status)
 	}
 	media, _, err := mime.ParseMediaType(r.ContentType)
-	checkLine(p, "/respond/content_type", r.ContentType, MaxNameLen)
+	CheckLine(p, "/respond/content_type", r.ContentType, MaxNameLen)
 	if err != nil || !slices.Contains(respondTypes, media) {
 		p.Add("/respond/content_type", "is none of %s: nothing else is sent, so that no answer becomes a page", strings.Join(respondTypes, ", "))
 	}

@@ -188,7 +188,7 @@ func (p *Publisher) check(in *Input) (expr.Doc, error) {
 	if in.Type == "" {
 		wrong.Add("/type", "is missing; give the event type, such as order.created")
 	}
-	hub.CheckText(&wrong, "/type", in.Type, hub.MaxTypeLen)
+	hub.CheckLine(&wrong, "/type", in.Type, hub.MaxTypeLen)
 	hub.CheckText(&wrong, "/vendor_type", in.VendorType, hub.MaxTypeLen)
 	hub.CheckText(&wrong, "/id", in.ID, hub.MaxCallerID)
 	hub.CheckText(&wrong, "/source", in.Source, hub.MaxSourceLen)
