@@ -54,8 +54,8 @@ func (a *API) viewDelivery(c *call, d store.DeliveryRow, t hub.Target) (delivery
 		v.Reason = "the " + string(t.Kind) + " is " + string(t.State)
 		return v, nil
 	}
-	behind, err := a.Store.Behind(c.r.Context(), &d.Delivery, t.Policy().Order)
-	v.Reason = cmp.Or(behind, v.Reason)
+	waits, err := a.Store.Waits(c.r.Context(), &d.Delivery, t.Policy().Order)
+	v.Reason = cmp.Or(waits, v.Reason)
 	return v, err
 }
 

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +121,30 @@ func TestO2_DisabledAfterDaysIsProbedHourlyAndRecovers(t *testing.T) {
 		s.waitState(target, hub.Active)
 		s.clock.Advance(2 * time.Hour)
 		s.wantResults(hub.Succeeded)
+	})
+}
+
+// What is tried again says why: at the event, and among the deliveries.
+func TestO2_WhatIsTriedAgainSaysWhatHappened(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(500, 404, 200)
+		s.endpoint(r.URL)
+		id := s.publish("order.created", "A", n(1))
+		want := func(outcome, reason string) {
+			s.t.Helper()
+			fates, err := s.door.Fates(context.Background(), tenant, id)
+			if err != nil || len(fates) != 1 || fates[0].Outcome != outcome || !strings.Contains(fates[0].Reason, reason) {
+				s.t.Fatalf("fates %+v (%v), want %s: %s", fates, err, outcome, reason)
+			}
+		}
+		s.wantResults(hub.Refused)
+		want("pending", "500")
+		s.clock.Advance(10 * time.Second)
+		s.wantResults(hub.Refused)
+		want("pending", "404")
+		s.clock.Advance(10 * time.Minute)
+		s.wantResults(hub.Succeeded)
+		want("delivered", "200")
 	})
 }
 

@@ -75,11 +75,11 @@ func (r *Routed) Fates(ctx context.Context, id hub.ID) ([]hub.Fate, error) {
 			case hub.OutcomeHeld:
 				f.Reason = heldReason(&t.Now)
 			case string(hub.Pending):
-				behind, err := p.Store.Behind(ctx, &d.Delivery, t.Now.Policy().Order)
+				waits, err := p.Store.Waits(ctx, &d.Delivery, t.Now.Policy().Order)
 				if err != nil {
 					return nil, err
 				}
-				f.Reason = cmp.Or(behind, f.Reason)
+				f.Reason = cmp.Or(waits, f.Reason)
 			}
 		} else {
 			f.Outcome, f.Reason = hub.OutcomeSkipped, t.whySkipped(e, doc)

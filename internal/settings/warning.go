@@ -69,4 +69,3 @@ func missingFields(r hub.Request, event *hub.Event) []hub.FieldError {
 	}
 	return missing
 }
-

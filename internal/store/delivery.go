@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -82,12 +83,13 @@ func (s *Store) InOrder(ctx context.Context, target, after int64, limit int) ([]
 	return s.open(ctx, "deliveries in order", ` WHERE target_no = $1 AND seq > $2 ORDER BY seq LIMIT $3`, target, after, limit)
 }
 
-// Behind says which delivery of its target another one has to wait for, by the order that the target keeps now; "" when it
-// has been tried, or need not wait.
-func (s *Store) Behind(ctx context.Context, d *hub.Delivery, order hub.Order) (reason string, err error) {
+// Waits says why a delivery is still owed: what its last try came to, or which other one of its target has to go first, by
+// the order that the target keeps now; "" when it is about to be tried.
+func (s *Store) Waits(ctx context.Context, d *hub.Delivery, order hub.Order) (reason string, err error) {
 	var first []hub.Delivery
 	switch {
 	case d.Tries > 0:
+		return s.lastError(ctx, d)
 	case order.By == hub.OrderAll:
 		first, err = s.InOrder(ctx, d.Target, 0, 1)
 	case order.By == hub.OrderKey && d.Key != "":
@@ -97,6 +99,31 @@ func (s *Store) Behind(ctx context.Context, d *hub.Delivery, order hub.Order) (r
 		return "", err
 	}
 	return order.WaitsFor(first[0].ID()), nil
+}
+
+// lastError is what the newest try of a delivery came to.
+func (s *Store) lastError(ctx context.Context, d *hub.Delivery) (string, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	const newest = `
+		SELECT evidence
+		FROM attempt
+		WHERE seq = $1
+		ORDER BY n DESC
+		LIMIT 1`
+	var evidence []byte
+	err := s.db.QueryRowContext(ctx, newest, d.Seq).Scan(&evidence)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the last try of %s: %w", d.ID().Text(), err)
+	}
+	var last struct{ Error rawText }
+	if err := json.Unmarshal(evidence, &last); err != nil {
+		return "", fmt.Errorf("read the last try of %s: %w", d.ID().Text(), err)
+	}
+	return string(last.Error), nil
 }
 
 // Probe is the oldest delivery a target is owed; false when none.

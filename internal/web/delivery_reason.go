@@ -39,8 +39,8 @@ func (v *visit) deliveryReason(d *store.DeliveryRow, t *hub.Target) string {
 	case d.Tries > 0:
 		return v.lang.Text("web_history.next_try", "time", v.nextTry(d.DueAt, v.when))
 	default:
-		if behind, err := v.Store.Behind(v.ctx(), &d.Delivery, t.Policy().Order); err == nil && behind != "" {
-			return v.reason(behind)
+		if waits, err := v.Store.Waits(v.ctx(), &d.Delivery, t.Policy().Order); err == nil && waits != "" {
+			return v.reason(waits)
 		}
 	}
 	return v.reason(d.Reason)
