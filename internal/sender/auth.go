@@ -162,8 +162,7 @@ func (c *compiler) compileOAuth2(need func(pointer, value, what string) bool) {
 		form.Set("scope", strings.Join(a.Scopes, " "))
 	}
 	inHeader := tokenRequest("POST", address, "application/x-www-form-urlencoded", form.Encode())
-	basic := base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(a.ClientID) + ":" + url.QueryEscape(a.ClientSecret.Reveal())))
-	inHeader.headers = append(inHeader.headers, hub.Header{Name: "Authorization", Value: "Basic " + basic})
+	inHeader.headers = append(inHeader.headers, hub.Header{Name: "Authorization", Value: "Basic " + clientCredentials(a)})
 	form.Set("client_id", a.ClientID)
 	form.Set("client_secret", a.ClientSecret.Reveal())
 	inBody := tokenRequest("POST", address, "application/x-www-form-urlencoded", form.Encode())
@@ -175,6 +174,11 @@ func (c *compiler) compileOAuth2(need func(pointer, value, what string) bool) {
 		tokenPath: "access_token", expiresPath: "expires_in",
 		header: "Authorization", before: "Bearer ",
 	}
+}
+
+// clientCredentials are client and secret as OAuth 2 writes them into a header: RFC 6749, section 2.3.1.
+func clientCredentials(a *hub.Auth) string {
+	return base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(a.ClientID) + ":" + url.QueryEscape(a.ClientSecret.Reveal())))
 }
 
 func (c *compiler) compileExchange(need func(pointer, value, what string) bool) {

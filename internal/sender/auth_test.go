@@ -8,9 +8,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -95,13 +97,13 @@ func TestE7_EveryKindOfAuthenticationMasked(t *testing.T) {
 func TestE7_ASecretInsideTheDataIsMaskedToo(t *testing.T) {
 	r := newReceiver(t)
 	s, log := newSender(t)
-	c := compile(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"bearer","token":"geheim-geheim"}}`, r.URL))
-	a := send(t, s, c, newCall(`{"a":"geheim-geheim"}`))
-	nowhere(t, log, "geheim-geheim", a)
+	c := compile(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"bearer","token":"planted-geheim"}}`, r.URL))
+	a := send(t, s, c, newCall(`{"a":"planted-geheim"}`))
+	nowhere(t, log, "planted-geheim", a)
 	if a.Request.DataLen != 0 {
 		t.Error("the evidence would be put together from the data, secret included")
 	}
-	if !strings.Contains(string(r.last(t).Body), "geheim-geheim") {
+	if !strings.Contains(string(r.last(t).Body), "planted-geheim") {
 		t.Error("what is sent was changed too")
 	}
 }
@@ -291,14 +293,14 @@ func TestE7_ATokenThatCannotBeHad(t *testing.T) {
 	tokens.refuse = true
 	r := newReceiver(t)
 	s, log := newSender(t)
-	c := compile(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"oauth2","token_url":"%s","client_id":"id","client_secret":"velmi-tajne"}}`, r.URL, tokens.URL))
+	c := compile(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"oauth2","token_url":"%s","client_id":"id","client_secret":"planted-tajne"}}`, r.URL, tokens.URL))
 	a := send(t, s, c, newCall(order))
 	wantResult(t, a, hub.AuthFailed)
 	if r.count() != 0 || !strings.Contains(a.Error, "400") || a.Hint == "" {
 		t.Errorf("%d calls, %q %q", r.count(), a.Error, a.Hint)
 	}
-	nowhere(t, log, "velmi-tajne", a)
-	c = compile(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"oauth2","token_url":"http://10.0.0.1/","client_id":"id","client_secret":"velmi-tajne"}}`, r.URL))
+	nowhere(t, log, "planted-tajne", a)
+	c = compile(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"oauth2","token_url":"http://10.0.0.1/","client_id":"id","client_secret":"planted-tajne"}}`, r.URL))
 	wantResult(t, send(t, s, c, newCall(order)), hub.Blocked)
 }
 
@@ -456,5 +458,31 @@ func TestTLSFailuresNameTheCertificate(t *testing.T) {
 	wantResult(t, a, hub.TLSFailed)
 	if !strings.Contains(a.Hint, "http://") {
 		t.Errorf("got %q %q", a.Error, a.Hint)
+	}
+}
+
+// A token's address that refuses may repeat what it was given, whole or a part of it: nothing of that is evidence.
+func TestRule18_ARefusedTokenRequestShowsNoCredentials(t *testing.T) {
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("jana:planted-basic-1"))
+	for name, c := range map[string]struct{ auth, repeated string }{
+		"client":        {`{"type":"oauth2","token_url":"URL","client_id":"jana","client_secret":"planted-client-1"}`, "planted-client-1"},
+		"client, basic": {`{"type":"oauth2","token_url":"URL","client_id":"j ana","client_secret":"planted-client-2"}`, base64.StdEncoding.EncodeToString([]byte("j+ana:planted-client-2"))},
+		"header":        {`{"type":"exchange","token_path":"t","request":{"url":"URL","headers":{"X-Key":"Bearer planted-header-1"}}}`, "planted-header-1"},
+		"basic":         {`{"type":"exchange","token_path":"t","request":{"url":"URL","headers":{"Authorization":"` + basic + `"}}}`, "planted-basic-1"},
+		"JSON":          {`{"type":"exchange","token_path":"t","request":{"url":"URL","body":"{\"login\":[{\"user\":\"jana\",\"password\":\"planted-body-1\"}]}"}}`, "planted-body-1"},
+		"form":          {`{"type":"exchange","token_path":"t","request":{"url":"URL","body":"user=jana&api_key=planted-body-2"}}`, "planted-body-2"},
+	} {
+		login := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Given", c.repeated)
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, "not good: "+c.repeated)
+		})
+		s, log := newSender(t)
+		a := send(t, s, compile(t, `{"request":{"url":"http://127.0.0.1:1"},"auth":`+strings.Replace(c.auth, "URL", login.URL, 1)+`}`), newCall(order))
+		wantResult(t, a, hub.AuthFailed)
+		nowhere(t, log, c.repeated, a)
+		if text := string(a.Response.Body); text != "not good: ***" {
+			t.Errorf("%s: the evidence is %q", name, text)
+		}
 	}
 }

@@ -140,12 +140,19 @@ func (c *compiler) secrets() []string {
 	}
 	for _, headers := range c.e.HeaderSecrets() {
 		for _, s := range headers {
-			list = append(list, s.Reveal())
+			list = append(list, credentials(s.Reveal())...)
 		}
 	}
 	a := &c.e.Auth
-	if a.Type == "basic" {
+	switch a.Type {
+	case "basic":
 		list = append(list, base64.StdEncoding.EncodeToString([]byte(a.Username+":"+a.Password.Reveal())))
+	case "oauth2":
+		list = append(list, clientCredentials(a))
+	case "exchange":
+		if a.Request != nil {
+			list = append(list, keysInBody(a.Request.Body.Reveal())...)
+		}
 	}
 	list = append(list, keysInURL(c.e.Request.URL)...)
 	for _, p := range c.query {
@@ -155,10 +162,57 @@ func (c *compiler) secrets() []string {
 	}
 	for i := range c.headers {
 		if p := &c.headers[i]; p.secret && p.value == nil {
-			list = append(list, p.static)
-			if _, after, found := strings.Cut(p.static, " "); found {
-				list = append(list, after)
+			list = append(list, credentials(p.static)...)
+		}
+	}
+	return list
+}
+
+// credentials are the forms in which a careless server may repeat a header's value: all of it, without its first word, and
+// the password inside "Basic".
+func credentials(value string) []string {
+	list := []string{value}
+	kind, rest, found := strings.Cut(value, " ")
+	if !found {
+		return list
+	}
+	list = append(list, rest)
+	if pair, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(kind, "basic") {
+		if _, password, found := strings.Cut(string(pair), ":"); found {
+			list = append(list, password)
+		}
+	}
+	return list
+}
+
+// keysInBody finds the keys in what is given for a token: a careless server repeats one field, not the whole.
+func keysInBody(body string) (list []string) {
+	var visit func(name string, value any)
+	visit = func(name string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for name, member := range value {
+				visit(name, member)
 			}
+		case []any:
+			for _, item := range value {
+				visit(name, item)
+			}
+		case string:
+			if secretName(name) {
+				list = append(list, value)
+			}
+		}
+	}
+	var document any
+	if json.Unmarshal([]byte(body), &document) == nil {
+		visit("", document)
+		return list
+	}
+	form, _ := url.ParseQuery(body) // what is no form has no fields
+	for name, values := range form {
+		for _, value := range values {
+			visit(name, value)
 		}
 	}
 	return list
