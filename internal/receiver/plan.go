@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -69,7 +70,7 @@ func (a *arrival) plan(r *roots, doc expr.Doc) plan {
 func (a *arrival) input(one *piece) ingest.Input {
 	in := ingest.Input{
 		Type: unknownType, Data: one.data.Raw(), Doc: one.data, Source: a.Name, Unverified: !a.in.Verified,
-		Request: &a.in, Window: a.DuplicateOf.Window.D(),
+		Request: &a.in, Window: a.DuplicateOf.Window.D(), Hops: a.hops(),
 	}
 	if word, found := a.eventType.text(&one.roots); found && usable(word, hub.MaxTypeLen) {
 		in.Type, in.VendorType = word, word
@@ -90,6 +91,16 @@ func (a *arrival) input(one *piece) ingest.Input {
 	}
 	in.ID = a.identity(one)
 	return in
+}
+
+// hops counts the hubs that an event has passed, so that two hubs that call each other's sources come to an end. Other
+// senders know no such header: what is no number of ours counts nothing.
+func (a *arrival) hops() int {
+	n, err := strconv.Atoi(a.header.Get("Hacek-Hops"))
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
 }
 
 // usable tells whether a text can be a type or a key at all.
