@@ -248,9 +248,10 @@ func TestRule1_APolicyChangeClosesConnections(t *testing.T) {
 	closed := make(chan struct{})
 	r := &receiver{}
 	r.Server = httptest.NewUnstartedServer(r)
+	once := sync.OnceFunc(func() { close(closed) })
 	r.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateClosed {
-			close(closed)
+			once()
 		}
 	}
 	r.Start()

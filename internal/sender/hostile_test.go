@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -158,6 +159,30 @@ func TestHostileAnswers(t *testing.T) {
 				t.Error("no hint")
 			}
 		})
+	}
+}
+
+// The frames of chunks count against the cap too: a little data in a lot of frames is no way around it.
+func TestRule1_FramesOfChunksCountToo(t *testing.T) {
+	const endless = 128 << 20
+	part := strings.Repeat("1;"+strings.Repeat("x", 1000)+"\r\ny\r\n", 60)
+	var written atomic.Int64
+	ended := make(chan struct{})
+	address := raw(t, func(c net.Conn) {
+		defer close(ended)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+		for written.Load() < endless {
+			n, err := io.WriteString(c, part)
+			if written.Add(int64(n)); err != nil {
+				return
+			}
+		}
+		c.Close()
+	})
+	s, _ := newSender(t)
+	send(t, s, compile(t, fmt.Sprintf(`{"request":{"url":"%s"}}`, address)), newCall(order))
+	if <-ended; written.Load() >= endless {
+		t.Errorf("%d bytes of frames were read", written.Load())
 	}
 }
 

@@ -27,6 +27,12 @@ func TestRule6_ASecretThatHoldsNothingMatchesNothing(t *testing.T) {
 			}
 		}
 	}
+	// A blank is not taken for a secret either, though it has a byte to sign with.
+	blank := hmac.New(sha256.New, []byte(" "))
+	blank.Write([]byte("b"))
+	if got := compiled(t, simple()).Verify(incoming("b", "X-Sig", hex.EncodeToString(blank.Sum(nil))), []string{" "}); got.OK {
+		t.Error("a blank is taken for a secret")
+	}
 	if got := compiled(t, simple()).Verify(in, nil); got.OK {
 		t.Error("a request is taken where no secret is set")
 	}
