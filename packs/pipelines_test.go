@@ -42,11 +42,11 @@ func shopAPI(t *testing.T) *httptest.Server {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		if r.URL.Path == "/action/ApiOAuthServer/getAccessToken" && r.Header.Get("Authorization") == "Bearer s3cret" {
+		if r.URL.Path == "/action/ApiOAuthServer/getAccessToken" && r.Header.Get("Authorization") == "Bearer planted" {
 			_, _ = io.WriteString(w, `{"access_token":"222651-token","expires_in":1800}`)
 			return
 		}
-		known := r.Header.Get("Shoptet-Access-Token") == "222651-token" || r.Header.Get("Authorization") == "Bearer s3cret"
+		known := r.Header.Get("Shoptet-Access-Token") == "222651-token" || r.Header.Get("Authorization") == "Bearer planted"
 		body, there := answers[r.Method+" "+r.URL.RequestURI()]
 		switch {
 		case !known:
@@ -187,7 +187,7 @@ func filled(t *testing.T, p *Preset, api string) (hub.Pipeline, *pipeline.Compil
 		case v.Kind == VariableURL:
 			values[v.Name] = api + "/"
 		case v.Kind == VariableSecret:
-			values[v.Name] = "s3cret"
+			values[v.Name] = "planted"
 		case v.Kind == VariableConnection:
 			values[v.Name] = "erp"
 		case v.Default == "":
@@ -346,7 +346,7 @@ func writesItsRows(t *testing.T, pack *Pack, p *Preset, e *erp) {
 				if step.Type == hub.StepUpsert && !strings.Contains(step.Output, outcome) {
 					t.Errorf("%s, run %d: the upsert said %s, want %s", word, try+1, step.Output, outcome)
 				}
-				if strings.Contains(fmt.Sprint(step), "s3cret") || strings.Contains(fmt.Sprint(step), "222651-token") {
+				if strings.Contains(fmt.Sprint(step), "planted") || strings.Contains(fmt.Sprint(step), "222651-token") {
 					t.Errorf("%s: a secret is shown: %+v", word, step)
 				}
 			}

@@ -28,6 +28,7 @@ import (
 	"hacek/internal/store"
 	"hacek/internal/store/storetest"
 	"hacek/internal/support"
+	"hacek/test/marked"
 )
 
 // recorder sees every call of these tests; TestMain holds them against the document.
@@ -50,7 +51,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-const adminKey = "hk_administrator_of_these_tests_0123456789"
+const adminKey = "hk_planted_administrator_of_these_tests"
 
 // testHub is the services on a real store, behind a real server; what is missing is the engine.
 type testHub struct {
@@ -82,7 +83,7 @@ func each(t *testing.T, story func(h *testHub)) {
 
 func newHub(t *testing.T, s *store.Store, stream *api.Stream) *testHub {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelError}))
+	log := marked.Logger(t, slog.LevelError)
 	h := &testHub{T: t, key: adminKey, store: s, stream: stream, receiver: newReceiver(t)}
 	calls := &sender.Sender{Log: log, Policy: sender.Policy{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}}
 	h.auth = &auth.Authenticator{Store: s, AdminKey: hub.NewSecret(adminKey), Now: time.Now}
@@ -124,14 +125,6 @@ func rules(types []settings.EventType) []ingest.EventRule {
 		}
 	}
 	return all
-}
-
-// testLog puts what the hub logs beside the test it belongs to.
-type testLog struct{ t *testing.T }
-
-func (l testLog) Write(p []byte) (int, error) {
-	l.t.Logf("%s", p)
-	return len(p), nil
 }
 
 // receiver is somebody's URL.

@@ -37,7 +37,7 @@ func TestM8_AReadyPipelineIsSetUpInOneGo(t *testing.T) {
 	each(t, func(h *testHub) {
 		shop := shoptet(t)
 		db := h.erp()
-		h.post("/v1/sources", `{"name":"Shop","preset":"shoptet","verify":{"secrets":["s3cret"]}}`).want(201)
+		h.post("/v1/sources", `{"name":"Shop","preset":"shoptet","verify":{"secrets":["planted"]}}`).want(201)
 		listed := h.get("/v1/presets?kind=pipeline&pack=shoptet&order=asc&limit=2").want(200).is("data.1.name", "order-statuses").is("data.1.variables.3.secret", "true")
 		if listed.text("next_cursor") == "" || listed.text("data.1.title.cs") != "Stavy objednávek do ERP" || listed.count("data.1.database.postgres") != 1 {
 			t.Errorf("got %s", listed.body)
@@ -82,7 +82,7 @@ func TestM8_AReadyPipelineIsSetUpInOneGo(t *testing.T) {
 func TestM8_WhatAPresetLacksIsPointedAt(t *testing.T) {
 	each(t, func(h *testHub) {
 		h.erp()
-		h.post("/v1/sources", `{"name":"Shop","preset":"shoptet","verify":{"secrets":["s3cret"]}}`).want(201)
+		h.post("/v1/sources", `{"name":"Shop","preset":"shoptet","verify":{"secrets":["planted"]}}`).want(201)
 		const apply = "/v1/presets/shoptet/orders/apply"
 		good := orders("https://shop.example")
 		for _, c := range []struct {
@@ -164,7 +164,7 @@ func TestRule14_APresetGivesNoMoreRightsThanItsParts(t *testing.T) {
 		h.post("/v1/tenants", `{"uid":"acme","name":"Acme"}`).want(201)
 		theirs, ours := h.as(adminKey, "acme"), h.as(adminKey, "default")
 		theirs.erp()
-		theirs.post("/v1/sources", `{"name":"Shop","preset":"shoptet","verify":{"secrets":["s3cret"]}}`).want(201)
+		theirs.post("/v1/sources", `{"name":"Shop","preset":"shoptet","verify":{"secrets":["planted"]}}`).want(201)
 		ours.post("/v1/presets/shoptet/orders/apply", `{"variables":`+orders("https://shop.example")+`}`).problem(422, hub.Invalid, "/variables/source", "/variables/connection")
 
 		narrow := theirs.as(theirs.post("/v1/keys", `{"name":"k","role":"editor","scopes":["endpoints:write","event-types:read"]}`).want(201).text("key"), "")

@@ -181,8 +181,8 @@ func TestM2_ProvidersSayWhatTheirSourcesNeed(t *testing.T) {
 		g.get("/v1/providers/bank").want(200).is("needed.0", "webhook_id").is("secret.made", "there").is("preset", "{}")
 		g.get("/v1/providers/shop").want(200).is("preset.event_type", "body.event").is("event_types.0", "order:create").is("title.en", "Shop")
 		g.get("/v1/providers/none").problem(404, hub.NotFound)
-		g.post("/v1/sources", `{"preset":"bank","verify":{"secrets":["s3cret"]}}`).problem(422, hub.Invalid, "/verify/settings/webhook_id")
-		g.post("/v1/sources", `{"preset":"bank","verify":{"secrets":["s3cret"],"settings":{"webhook_id":"w-1"}}}`).want(201).is("verify.settings.webhook_id", "w-1")
+		g.post("/v1/sources", `{"preset":"bank","verify":{"secrets":["planted"]}}`).problem(422, hub.Invalid, "/verify/settings/webhook_id")
+		g.post("/v1/sources", `{"preset":"bank","verify":{"secrets":["planted"],"settings":{"webhook_id":"w-1"}}}`).want(201).is("verify.settings.webhook_id", "w-1")
 	})
 }
 

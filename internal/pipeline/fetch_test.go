@@ -14,7 +14,7 @@ import (
 	"hacek/internal/hub"
 )
 
-const fetchOnly = `[{"type":"fetch","as":"order","request":{"url":"$URL/orders/#event.key#"},"auth":{"type":"bearer","token":"geheim-geheim"},
+const fetchOnly = `[{"type":"fetch","as":"order","request":{"url":"$URL/orders/#event.key#"},"auth":{"type":"bearer","token":"planted-geheim"},
 	"success":{"status":["2xx"],"condition":"!has(response.json.errors) || response.json.errors == null"}%s}, {"type":"publish","event":{"type":"done","data":"#order#"}}]`
 
 // What an API may answer instead of the record, and what becomes of the delivery.
@@ -160,7 +160,7 @@ func TestM9_NoticesShareAFetch(t *testing.T) {
 		t.Errorf("the evidence does not say whose fetch it was: %s", got)
 	}
 	// Another caller, another record, or later: a fetch of its own.
-	other := r.pipeline(strings.ReplaceAll(fmt.Sprintf(fetchOnly, ""), "geheim-geheim", "another-secret"))
+	other := r.pipeline(strings.ReplaceAll(fmt.Sprintf(fetchOnly, ""), "planted-geheim", "another-secret"))
 	want(t, r.run(other, call(late)), hub.Succeeded)
 	foreign, err := Compile(settings(t, strings.ReplaceAll(fmt.Sprintf(fetchOnly, ""), "$URL", r.web.URL)), 2)
 	if err != nil {

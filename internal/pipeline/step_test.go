@@ -16,7 +16,7 @@ import (
 func TestM5_RequestStep(t *testing.T) {
 	r := newRig(t)
 	c := r.pipeline(`[
-	 {"type":"request","name":"import","request":{"url":"$URL/import","content_type":"application/xml","body":"<order number=\"#order.code#\">#each order.items#<line sku=\"#code#\">#amount#</line>#end#</order>"},"auth":{"type":"basic","username":"u","password":"geheim-geheim"}},
+	 {"type":"request","name":"import","request":{"url":"$URL/import","content_type":"application/xml","body":"<order number=\"#order.code#\">#each order.items#<line sku=\"#code#\">#amount#</line>#end#</order>"},"auth":{"type":"basic","username":"u","password":"planted-geheim"}},
 	 {"type":"request","as":"answer","request":{"url":"$URL/json","method":"PUT","body":"{\"number\":\"#order.code#\",\"items\":#order.items#}","headers":{"Idempotency-Key":"#event.key#"}}},
 	 {"type":"request","request":{"url":"$URL/form","content_type":"application/x-www-form-urlencoded","body":"number=#order.code#&id=#answer.id#"}}]`)
 	r.web.answers("", `{"id":"žž 7"}`, "503 ", "")
@@ -158,7 +158,7 @@ func TestC5_MailServerIsAway(t *testing.T) {
 	}
 	r.runner.Mail = nil
 	want(t, r.run(c, call(r.event(`{}`))), hub.StepFailed, "HACEK_MAIL")
-	r.runner.Mail = &mail.Mailer{Server: hub.NewSecret("smtp://u:geheim-geheim@h")}
+	r.runner.Mail = &mail.Mailer{Server: hub.NewSecret("smtp://u:planted-geheim@h")}
 	if text := fmt.Sprintf("%+v", r.run(c, call(r.event(`{}`)))); strings.Contains(text, "geheim") {
 		t.Errorf("the password is shown: %s", text)
 	}
@@ -222,10 +222,10 @@ func TestM7_DryRunWritesNothing(t *testing.T) {
 	r.database(shopSchema)
 	r.tables["states"] = hub.TranslationTable{Entries: map[string]string{"N": "new"}}
 	steps := strings.TrimSuffix(shopSteps, "]") + `,{"type":"mail","to":["#order.data.order.email#"],"subject":"O #row.number#"},
-	 {"type":"request","request":{"url":"$URL/import","body":"{\"n\":#row.number#}"},"auth":{"type":"bearer","token":"geheim-geheim"}},
+	 {"type":"request","request":{"url":"$URL/import","body":"{\"n\":#row.number#}"},"auth":{"type":"bearer","token":"planted-geheim"}},
 	 {"type":"confirm","request":{"url":"$URL/done"},"until":"response.status == 200","for":"1m"},{"type":"wait","for":"1h"}]`
 	c := r.pipeline(steps)
-	r.web.answers(`{"data":{"order":{"code":"7","status":"N","total":"1.50","email":"jana@example.cz","items":[{"itemId":1,"code":"A"}]}},"token":"geheim-geheim"}`)
+	r.web.answers(`{"data":{"order":{"code":"7","status":"N","total":"1.50","email":"jana@example.cz","items":[{"itemId":1,"code":"A"}]}},"token":"planted-geheim"}`)
 	records := r.runner.DryRun(t.Context(), c, r.event(notice))
 	for i, words := range []string{"eventInstance", "/api/orders/2018000057", `"label":"Order 7"`, `"order_lines"`, `"order.imported"`, "jana@example.cz", "/import", "/done", "1h"} {
 		if i >= len(records) {
@@ -320,17 +320,17 @@ func TestM7_StoppedRunGoesOn(t *testing.T) {
 // A server that repeats one step's secret must not carry it into the evidence of another.
 func TestRule18_SecretsOfOneStepAreHiddenInAll(t *testing.T) {
 	r := newRig(t)
-	c := r.pipeline(`[{"type":"fetch","as":"o","request":{"url":"$URL/o"},"auth":{"type":"bearer","token":"geheim-geheim"}},
+	c := r.pipeline(`[{"type":"fetch","as":"o","request":{"url":"$URL/o"},"auth":{"type":"bearer","token":"planted-geheim"}},
 	 {"type":"map","as":"m","fields":{"echo":"#o.echo#"}},
 	 {"type":"request","request":{"url":"$URL/r","body":"{\"echo\":\"#m.echo#\"}"}},
 	 {"type":"upsert","connection":"#x","table":"t","key":["a"],"columns":{"a":"#m.echo#"}}]`)
-	r.web.answers(`{"echo":"Bearer geheim-geheim"}`, "")
+	r.web.answers(`{"echo":"Bearer planted-geheim"}`, "")
 	res := r.run(c, call(r.event(`{}`)))
 	want(t, res, hub.StepFailed)
 	if text := fmt.Sprintf("%+v", res.Attempt); strings.Contains(text, "geheim") {
 		t.Errorf("shown: %s", text)
 	}
-	if got := r.web.calls()[1].Body; got != `{"echo":"Bearer geheim-geheim"}` {
+	if got := r.web.calls()[1].Body; got != `{"echo":"Bearer planted-geheim"}` {
 		t.Errorf("what is sent is not masked: %s", got)
 	}
 }

@@ -16,7 +16,7 @@ CREATE TABLE order_lines (order_number TEXT NOT NULL, line_no INTEGER NOT NULL, 
 
 const shopSteps = `[
  {"type":"validate","schema":{"type":"object","required":["event","eventInstance"]}},
- {"type":"fetch","as":"order","request":{"url":"$URL/api/orders/#event.key#"},"auth":{"type":"api_key","in":"header","name":"Shoptet-Access-Token","value":"geheim-geheim"},"limits":{"concurrency":3}},
+ {"type":"fetch","as":"order","request":{"url":"$URL/api/orders/#event.key#"},"auth":{"type":"api_key","in":"header","name":"Shoptet-Access-Token","value":"planted-geheim"},"limits":{"concurrency":3}},
  {"type":"map","as":"row","fields":{"number":"#order.data.order.code#","status":"#order.data.order.status#","label":"Order #order.data.order.code#","total":"#order.data.order.total#"},"tables":{"status":"states"}},
  {"type":"upsert","as":"written","connection":"erp","table":"orders","key":["number"],"newer":"changed_at",
   "columns":{"number":"#row.number#","status":"#row.status#","total":"#row.total#","note":"#order.data.order.note#","changed_at":"#order.data.order.changeTime#"},
@@ -46,7 +46,7 @@ func TestM9_ThinNoticeBecomesARow(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	asked := r.web.calls()[0]
-	if asked.URI != "/api/orders/2018000057" || asked.Method != "GET" || asked.Header.Get("Shoptet-Access-Token") != "geheim-geheim" || asked.Header.Get("Webhook-Id") != "" {
+	if asked.URI != "/api/orders/2018000057" || asked.Method != "GET" || asked.Header.Get("Shoptet-Access-Token") != "planted-geheim" || asked.Header.Get("Webhook-Id") != "" {
 		t.Errorf("asked %+v", asked)
 	}
 	if len(r.published) != 1 || r.published[0].Type != "order.imported" || r.published[0].Key != "2018000057" ||

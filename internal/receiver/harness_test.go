@@ -27,7 +27,7 @@ import (
 
 const (
 	tenant = 1
-	secret = "61d1175f54c47dd67df14c17002a17b2"
+	secret = "planted-61d1175f54c47dd67df14c17002a"
 )
 
 // gate is the receiver behind a real address, with a real store behind it. Nobody delivers.

@@ -135,7 +135,7 @@ func TestP4_TwoPartCall(t *testing.T) {
 func TestP5_PreviewIsWhatWillBeSent(t *testing.T) {
 	r := newReceiver(t)
 	s, _ := newSender(t)
-	c := compile(t, fmt.Sprintf(`{"name":"x","request":{"url":"%s/#order.code#","body":"{\"n\":#order.total#}","headers":{"X-Key":"#event.key#"}},"auth":{"type":"bearer","token":"geheim-geheim"}}`, r.URL))
+	c := compile(t, fmt.Sprintf(`{"name":"x","request":{"url":"%s/#order.code#","body":"{\"n\":#order.total#}","headers":{"X-Key":"#event.key#"}},"auth":{"type":"bearer","token":"planted-geheim"}}`, r.URL))
 	call := newCall(order)
 	call.Now = time.Now()
 	shown, err := s.Preview(c, call)

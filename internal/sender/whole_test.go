@@ -80,13 +80,13 @@ func TestRule1_WholeAnswerOverTLS(t *testing.T) {
 
 // What an answer hands on is as it came; what is shown is masked.
 func TestE7_WholeAnswerIsNotEvidence(t *testing.T) {
-	r := newReceiver(t, answers(200, `{"echo":"geheim-geheim"}`))
+	r := newReceiver(t, answers(200, `{"echo":"planted-geheim"}`))
 	s, log := newSender(t)
-	a, whole := s.Fetch(context.Background(), compile(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"bearer","token":"geheim-geheim"}}`, r.URL)), newCall(order))
-	if string(whole.Body) != `{"echo":"geheim-geheim"}` {
+	a, whole := s.Fetch(context.Background(), compile(t, fmt.Sprintf(`{"request":{"url":"%s"},"auth":{"type":"bearer","token":"planted-geheim"}}`, r.URL)), newCall(order))
+	if string(whole.Body) != `{"echo":"planted-geheim"}` {
 		t.Errorf("got %s", whole.Body)
 	}
-	nowhere(t, log, "geheim-geheim", a)
+	nowhere(t, log, "planted-geheim", a)
 }
 
 // A pipeline's step sees its own roots; a call that asks carries no ids of a delivery; a repeat bears its key.

@@ -21,9 +21,10 @@ import (
 	"hacek/internal/store"
 	"hacek/internal/store/storetest"
 	"hacek/internal/web"
+	"hacek/test/marked"
 )
 
-const password = "correct horse battery"
+const password = "planted horse battery"
 
 // house is the console on a real store, behind a real server; what is missing is the engine.
 type house struct {
@@ -42,7 +43,7 @@ func newHouse(t *testing.T) *house {
 	t.Helper()
 	s := storetest.SQLite(t)()
 	storetest.Run(t, s)
-	log := slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := marked.Logger(t, slog.LevelWarn)
 	h := &house{T: t, store: s, clock: clock.NewHand(time.Now())}
 	h.auth = &auth.Authenticator{Store: s, Now: h.clock.Now}
 	h.ingest = &ingest.Publisher{Store: s, Log: log, Now: h.clock.Now}
@@ -68,14 +69,6 @@ func newHouse(t *testing.T) *house {
 		h.server.Close()
 	})
 	return h
-}
-
-// testLog puts what the console logs beside the test it belongs to.
-type testLog struct{ t *testing.T }
-
-func (l testLog) Write(p []byte) (int, error) {
-	l.t.Logf("%s", p)
-	return len(p), nil
 }
 
 // user adds somebody with a role; their address is the role.
@@ -158,6 +151,9 @@ func (b *browser) do(method, path string, form url.Values, header ...string) pag
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
 		b.Fatal(err)
+	}
+	if shown := marked.In(text); shown != "" {
+		b.Errorf("%s %s shows a planted secret: %s", method, path, shown)
 	}
 	return page{b.T, answer.StatusCode, answer.Header, string(text), method + " " + path}
 }

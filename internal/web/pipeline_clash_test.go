@@ -14,7 +14,7 @@ func TestP8_APipelineShowsWhatSomebodyElseChanged(t *testing.T) {
 	h := newHouse(t)
 	h.user(h.tenant, hub.Editor, nil)
 	target := h.pipeline(h.tenant, "Orders", hub.Step{Type: hub.StepWait, For: hub.Duration(30e9)}, hub.Step{
-		Type: hub.StepRequest, Request: &hub.Request{URL: "https://erp.example/in"}, Auth: &hub.Auth{Type: hub.AuthBearer, Token: hub.NewSecret("s3cret token")}})
+		Type: hub.StepRequest, Request: &hub.Request{URL: "https://erp.example/in"}, Auth: &hub.Auth{Type: hub.AuthBearer, Token: hub.NewSecret("planted token")}})
 	b := h.as("editor@example.com")
 	path := pathOf(target)
 	mine, step := b.get(path+"/edit").want(http.StatusOK).etag(), b.get(path+"/steps/1").want(http.StatusOK).etag()
@@ -22,9 +22,9 @@ func TestP8_APipelineShowsWhatSomebodyElseChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := b.post(path+"/edit", "name", "Orders mine", "events", "order.created", "etag", mine, "description", "mine").want(http.StatusPreconditionFailed).
-		has("Somebody else changed this pipeline meanwhile", "&lt;b&gt;theirs", "Orders mine", "description").hasNot("s3cret", "<b>theirs", "subscription.event_types")
+		has("Somebody else changed this pipeline meanwhile", "&lt;b&gt;theirs", "Orders mine", "description").hasNot("planted", "<b>theirs", "subscription.event_types")
 	other := b.post(path+"/steps/1", "for", "45s", "do", "save", "etag", step).want(http.StatusPreconditionFailed).
-		has("Somebody else changed this pipeline meanwhile", "steps.1.for", "45s", "30s").hasNot("s3cret")
+		has("Somebody else changed this pipeline meanwhile", "steps.1.for", "45s", "30s").hasNot("planted")
 	b.post(path+"/steps/1", "for", "45s", "do", "save", "etag", other.etag()).want(http.StatusSeeOther)
 	b.post(path+"/edit", "name", "Orders mine", "events", "order.created", "etag", late.etag(), "description", "mine").want(http.StatusPreconditionFailed)
 	again := b.get(path + "/edit").etag()

@@ -133,11 +133,11 @@ func TestStepsAreAddedMovedAndRemoved(t *testing.T) {
 	h := newHouse(t)
 	h.user(h.tenant, hub.Editor, nil)
 	target := h.pipeline(h.tenant, "Orders",
-		hub.Step{Type: hub.StepFetch, As: "order", Request: &hub.Request{URL: "https://shop.example/#event.key#"}, Auth: &hub.Auth{Type: hub.AuthBearer, Token: hub.NewSecret("s3cret token")}},
+		hub.Step{Type: hub.StepFetch, As: "order", Request: &hub.Request{URL: "https://shop.example/#event.key#"}, Auth: &hub.Auth{Type: hub.AuthBearer, Token: hub.NewSecret("planted token")}},
 		hub.Step{Type: hub.StepMap, As: "row", Fields: map[string]string{"state": "#order.status#"}})
 	b := h.as("editor@example.com")
 	path := pathOf(target)
-	shown := b.get(path).want(http.StatusOK).has("1. Fetch the detail", "2. Translate", "https://shop.example/#event.key#").hasNot("s3cret")
+	shown := b.get(path).want(http.StatusOK).has("1. Fetch the detail", "2. Translate", "https://shop.example/#event.key#").hasNot("planted")
 	add := b.get(path + "/steps/new?type=wait").want(http.StatusOK).has("3. Wait")
 	b.post(path+"/steps/new", "type", "wait", "for", "soon", "etag", add.etag()).want(422).has(`value="soon"`, `aria-invalid="true"`)
 	b.post(path+"/steps/new", "type", "wait", "for", "30s", "etag", add.etag()).want(http.StatusSeeOther)
@@ -147,15 +147,15 @@ func TestStepsAreAddedMovedAndRemoved(t *testing.T) {
 	b.post(path+"/steps/3/move", "way", "up", "etag", shown.etag()).want(http.StatusSeeOther)
 	b.post(path+"/steps/2/move", "way", "up", "etag", b.get(path).etag()).want(http.StatusSeeOther)
 	moved, err := h.settings.Pipeline(t.Context(), h.tenant.No, target.Name)
-	if err != nil || moved.Pipeline.Steps[0].Type != hub.StepWait || moved.Pipeline.Steps[1].Auth.Token.Reveal() != "s3cret token" {
+	if err != nil || moved.Pipeline.Steps[0].Type != hub.StepWait || moved.Pipeline.Steps[1].Auth.Token.Reveal() != "planted token" {
 		t.Fatalf("got %+v %v", moved.Pipeline.Steps, err)
 	}
-	expert := b.get(path + "/steps/2?view=expert").want(http.StatusOK).has("***").hasNot("s3cret")
+	expert := b.get(path + "/steps/2?view=expert").want(http.StatusOK).has("***").hasNot("planted")
 	b.post(path+"/steps/2", "type", "fetch", "view", "expert", "json", `{"type":"fetch"`, "etag", expert.etag()).want(422).has(`{&#34;type&#34;:&#34;fetch&#34;</textarea>`)
 	b.post(path+"/steps/2", "type", "fetch", "method", "GET", "url", "https://shop.example/v2/#event.key#", "as", "order", "etag", expert.etag()).want(http.StatusSeeOther)
 	b.post(path+"/steps/1/remove", "etag", b.get(path).etag()).want(http.StatusSeeOther)
 	kept, err := h.settings.Pipeline(t.Context(), h.tenant.No, target.Name)
-	if err != nil || len(kept.Pipeline.Steps) != 2 || kept.Pipeline.Steps[0].Auth.Token.Reveal() != "s3cret token" || kept.Pipeline.Steps[0].Request.URL != "https://shop.example/v2/#event.key#" {
+	if err != nil || len(kept.Pipeline.Steps) != 2 || kept.Pipeline.Steps[0].Auth.Token.Reveal() != "planted token" || kept.Pipeline.Steps[0].Request.URL != "https://shop.example/v2/#event.key#" {
 		t.Errorf("the small form lost what it does not show: %+v %v", kept.Pipeline.Steps, err)
 	}
 	b.get(path + "/steps/9").want(http.StatusNotFound)

@@ -18,6 +18,7 @@ import (
 	"hacek/internal/settings"
 	"hacek/internal/store"
 	"hacek/packs"
+	"hacek/test/marked"
 )
 
 // gate is a house whose receiver runs.
@@ -31,7 +32,7 @@ func newGate(t *testing.T) *gate {
 	t.Helper()
 	h := newHouse(t)
 	g := &gate{house: h, receiver: &receiver.Receiver{
-		Ingest: h.ingest, Store: h.store, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), Now: h.clock.Now,
+		Ingest: h.ingest, Store: h.store, Log: marked.Logger(t, slog.LevelInfo), Now: h.clock.Now,
 		Provider: func(name string) *packs.Provider {
 			p, err := packs.OpenProvider(name)
 			if err != nil {

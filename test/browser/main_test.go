@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"hacek/internal/server"
+	"hacek/test/marked"
 )
 
 // chromium is the running browser; each test has a window of its own, without the cookies of others.
@@ -75,7 +76,7 @@ func startHub(t *testing.T) *testHub {
 	if chromium == nil {
 		missing(t, "install chromium (scripts/install.sh does)")
 	}
-	h := &testHub{key: "hk_browser_0123456789abcdefghij", data: filepath.Join(t.TempDir(), "data")}
+	h := &testHub{key: "hk_planted_browser_0123456789", data: filepath.Join(t.TempDir(), "data")}
 	config, err := server.Load(server.Layers{Flags: map[string]string{
 		"data": h.data, "listen": "127.0.0.1:0", "allow_private": "127.0.0.0/8",
 	}, Environment: []string{"HACEK_API_KEY=" + h.key}})
@@ -86,7 +87,7 @@ func startHub(t *testing.T) *testHub {
 	listening, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
 		ended <- server.Run(ctx, config, server.Options{
-			Log:       slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+			Log:       marked.Logger(t, slog.LevelWarn),
 			FirstLink: func(address string) { h.firstLink = address },
 			Listening: func(address net.Addr) { listening <- address },
 			Fatal:     func(err error) { t.Errorf("durability lost: %v", err) },
@@ -109,12 +110,4 @@ func startHub(t *testing.T) *testHub {
 		}
 	})
 	return h
-}
-
-// testLog puts what the hub says beside the test it belongs to.
-type testLog struct{ t *testing.T }
-
-func (l testLog) Write(p []byte) (int, error) {
-	l.t.Logf("%s", p)
-	return len(p), nil
 }

@@ -29,7 +29,7 @@ func shop(t *testing.T) (address string, status *atomic.Value) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		switch {
-		case r.URL.Path == "/action/ApiOAuthServer/getAccessToken" && r.Header.Get("Authorization") == "Bearer s3cret-token":
+		case r.URL.Path == "/action/ApiOAuthServer/getAccessToken" && r.Header.Get("Authorization") == "Bearer planted-token":
 			_, _ = io.WriteString(w, `{"access_token":"222651-token","expires_in":1800}`)
 		case r.URL.Path == "/api/orders/2018000057" && r.Header.Get("Shoptet-Access-Token") == "222651-token":
 			word, _ := status.Load().(string)
@@ -130,12 +130,12 @@ func TestE8_FromAReadyPipelineToARow(t *testing.T) {
 			w.press(says.add)
 			w.press(says.ready)
 			w.fill(says.shop, address)
-			w.fill(says.token, "s3cret-token")
+			w.fill(says.token, "planted-token")
 			w.fill(says.api, address)
 			if language == "de" {
 				w.inspect("pipeline-ready", language)
 				w.fill(says.shop, address)
-				w.fill(says.token, "s3cret-token")
+				w.fill(says.token, "planted-token")
 				w.fill(says.api, address)
 			}
 			w.press(says.create)

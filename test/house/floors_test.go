@@ -49,7 +49,7 @@ var floors = map[string]string{
 	"receiver": ground + " store auth ingest settings",
 	"web":      ground + " store connection sender mail auth ingest settings pipeline watch feed",
 
-	"api/apitest":   "api",
+	"api/apitest":   "api test/marked",
 	"mail/mailtest": "",
 
 	"client":    "hub",
@@ -60,7 +60,9 @@ var floors = map[string]string{
 	// The proofs judge from outside. Each is one room, whatever packages it has; test/load/rig starts the hub for both.
 	"test/crash": "hub client tour test/load",
 	"test/load":  "client",
-	"test/house": "",
+	"test/house": "test/marked",
+	// What secrets of tests have in common is known to whoever looks for them.
+	"test/marked": "",
 }
 
 var (

@@ -35,7 +35,7 @@ const (
 func TestRule10_AFloodOfBadSignaturesFillsNothingAndKeepsNobodyOut(t *testing.T) {
 	s := &session{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
 	s.start()
-	const secret = "flood-secret-0123456789"
+	const secret = "planted-flood-secret-0123"
 	for _, path := range []string{"small", "large"} {
 		s.call("POST", "/v1/sources", `{"name":"`+path+`","path":"`+path+`","preset":"shoptet","verify":{"scheme":"shoptet","secrets":["`+secret+`"]}}`)
 	}

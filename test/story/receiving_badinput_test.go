@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-const shopSecret = "shop-secret-0123456789"
+const shopSecret = "planted-shop-secret-0123"
 
 // kept is a request to /in as the hub shows it.
 type kept struct {

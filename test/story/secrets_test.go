@@ -2,11 +2,18 @@ package story
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"io/fs"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,6 +22,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // planted are secrets that a run is given in every place where it takes one.
@@ -28,12 +36,37 @@ var planted = map[string]string{
 	"signing secret":       "whsec_" + base64.StdEncoding.EncodeToString([]byte("planted-signing-secret-4717-abcd")),
 	"hmac secret":          "planted-hmac-secret-4718-abcdefgh",
 	"secret in a header":   "planted-header-4719",
+	"key in an exchange":   "planted-exchange-4720",
+	"login in an exchange": "planted-login-4721",
+	"ed25519 key":          "whsk_" + base64.StdEncoding.EncodeToString([]byte("planted-ed25519-seed-4722-abcdef")),
 }
 
 // echo answers with everything it was sent, as a careless receiver would, and fails.
 func echo(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // what cannot be read is not repeated
 	w.WriteHeader(http.StatusInternalServerError)
-	fmt.Fprintf(w, "you sent %s %v", r.URL, r.Header)
+	fmt.Fprintf(w, "you sent %s %v %s", r.URL, r.Header, body)
+}
+
+// clientCertificate makes a certificate and its key, as a form takes them. The key cannot bear the mark; secret is a line
+// of it.
+func clientCertificate(t *testing.T) (certificate, key, secret string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "hub"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), key, strings.Split(key, "\n")[2]
 }
 
 func TestRule18_PlantedSecretsAppearInNoOutputLogOrFile(t *testing.T) {
@@ -50,13 +83,18 @@ func TestRule18_PlantedSecretsAppearInNoOutputLogOrFile(t *testing.T) {
 	defer h.kill()
 	s := &secretRun{t: t, base: base, key: planted["administrator's key"]}
 
+	certificate, key, line := clientCertificate(t)
 	endpoints := map[string]string{
-		"bearer":  `"auth":{"type":"bearer","token":"` + planted["bearer token"] + `"}`,
-		"basic":   `"auth":{"type":"basic","username":"jana","password":"` + planted["password"] + `"}`,
-		"query":   `"auth":{"type":"api_key","in":"query","name":"token","value":"` + planted["api key in the query"] + `"}`,
-		"oauth":   `"auth":{"type":"oauth2","token_url":"` + receiver.URL + `/token","client_id":"jana","client_secret":"` + planted["client secret"] + `"}`,
-		"signed":  `"signature":{"schemes":["standard-webhooks"],"secret":"` + planted["signing secret"] + `"}`,
-		"hmac":    `"signature":{"schemes":["hmac"],"hmac":[{"header":"X-Sign","secret":"` + planted["hmac secret"] + `"}]}`,
+		"bearer":      `"auth":{"type":"bearer","token":"` + planted["bearer token"] + `"}`,
+		"basic":       `"auth":{"type":"basic","username":"jana","password":"` + planted["password"] + `"}`,
+		"query":       `"auth":{"type":"api_key","in":"query","name":"token","value":"` + planted["api key in the query"] + `"}`,
+		"oauth":       `"auth":{"type":"oauth2","token_url":"` + receiver.URL + `/token","client_id":"jana","client_secret":"` + planted["client secret"] + `"}`,
+		"signed":      `"signature":{"schemes":["standard-webhooks"],"secret":"` + planted["signing secret"] + `"}`,
+		"hmac":        `"signature":{"schemes":["hmac"],"hmac":[{"header":"X-Sign","secret":"` + planted["hmac secret"] + `"}]}`,
+		"ed25519":     `"signature":{"schemes":["ed25519"],"private_key":"` + planted["ed25519 key"] + `"}`,
+		"certificate": `"auth":` + settings(t, map[string]string{"type": "client_certificate", "certificate": certificate, "key": key}),
+		"exchange": `"auth":{"type":"exchange","token_path":"token","request":{"method":"POST","url":"` + receiver.URL + `/login",
+			"headers":{"Authorization":"Bearer ` + planted["key in an exchange"] + `"},"body":"{\"user\":\"jana\",\"password\":\"` + planted["login in an exchange"] + `\"}"}}`,
 		"headers": `"signature":{"schemes":[]},"auth":{"type":"api_key","in":"header","name":"X-Api-Key","value":"` + planted["secret in a header"] + `"}`,
 	}
 	for name, part := range endpoints {
@@ -93,7 +131,11 @@ func TestRule18_PlantedSecretsAppearInNoOutputLogOrFile(t *testing.T) {
 	if err := h.wait(); err != nil {
 		t.Errorf("the hub did not end cleanly: %v", err)
 	}
-	secrets := map[string]string{"clerk's key": made.Key, "basic credentials": base64.StdEncoding.EncodeToString([]byte("jana:" + planted["password"]))}
+	secrets := map[string]string{
+		"clerk's key": made.Key, "certificate's key": line,
+		"basic credentials":  base64.StdEncoding.EncodeToString([]byte("jana:" + planted["password"])),
+		"client credentials": base64.StdEncoding.EncodeToString([]byte("jana:" + planted["client secret"])),
+	}
 	for name, text := range planted {
 		secrets[name] = text
 	}
@@ -111,6 +153,16 @@ func TestRule18_PlantedSecretsAppearInNoOutputLogOrFile(t *testing.T) {
 	if err != nil || files < 5 {
 		t.Fatalf("%d files were read, %v: nothing would be proved", files, err)
 	}
+}
+
+// settings writes some as JSON.
+func settings(t *testing.T, of map[string]string) string {
+	t.Helper()
+	text, err := json.Marshal(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // secretRun gathers whatever the hub says.

@@ -44,7 +44,7 @@ func TestRule18_PlantedSecretsAreNotInTheSupportBundle(t *testing.T) {
 	} {
 		s.unseen("POST", "/v1/endpoints", `{"name":"`+name+`","retry":{"intervals":["1h"]},"request":{"url":"`+receiver.URL+`/in"},`+part+`}`)
 	}
-	s.unseen("POST", "/v1/sources", `{"name":"shop","path":"shop-planted","preset":"shoptet","verify":{"scheme":"shoptet","secrets":["`+secrets["source secret"]+`"]}}`)
+	s.unseen("POST", "/v1/sources", `{"name":"shop","path":"shop-4711","preset":"shoptet","verify":{"scheme":"shoptet","secrets":["`+secrets["source secret"]+`"]}}`)
 	s.unseen("POST", "/v1/connections", `{"name":"erp","driver":"postgres","dsn":"postgres://erp:`+secrets["DSN password"]+`@127.0.0.1:1/erp"}`)
 	s.call("POST", "/v1/connections/erp/test", "")
 	s.unseen("POST", "/v1/pipelines", `{"name":"in","subscription":{"event_types":["order.*"]},"steps":[{"type":"request",

@@ -1,5 +1,5 @@
-// Package apitest holds every answer of the API against its OpenAPI document, and remembers what tests have never
-// called or set. It must not know how the API works inside: it stands between a client and the wire.
+// Package apitest holds every answer of the API against its OpenAPI document, lets no planted secret pass, and remembers
+// what tests have never called or set. It must not know how the API works inside: it stands between a client and the wire.
 package apitest
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"hacek/internal/api"
+	"hacek/test/marked"
 )
 
 // Recorder knows the document and what was called.
@@ -173,7 +174,11 @@ func (r *Recorder) Transport(next http.RoundTripper) http.RoundTripper {
 			return nil, err
 		}
 		response.Body = io.NopCloser(bytes.NewReader(body))
-		if wrong := r.judge(op, response.StatusCode, media, body); wrong != "" {
+		wrong := r.judge(op, response.StatusCode, media, body)
+		if shown := marked.In(body); shown != "" && (op == nil || !slices.Contains(givesSecrets, op.id)) {
+			wrong = "it shows a planted secret: " + shown
+		}
+		if wrong != "" {
 			r.mu.Lock()
 			r.violations = append(r.violations, fmt.Sprintf("%s %s answered %d: %s\n\t%.600s", request.Method, request.URL.Path, response.StatusCode, wrong, body))
 			r.mu.Unlock()
@@ -185,6 +190,10 @@ func (r *Recorder) Transport(next http.RoundTripper) http.RoundTripper {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// givesSecrets are the operations that answer with a signing secret, also one that was given to them. Keys, portal links and
+// secrets of sources are told only when the hub has made them, and then they bear no mark.
+var givesSecrets = []string{"createEndpoint", "putEndpoint", "rotateEndpointSecret", "getEndpointSecret"}
 
 // find is the operation at a path, also below a tenant's prefix; nil when there is none.
 func (r *Recorder) find(method, path string) *operation {

@@ -57,6 +57,37 @@ func TestBrokenAnswersAreCaught(t *testing.T) {
 	}
 }
 
+// A planted secret is an answer's fault wherever nobody asked for it.
+func TestPlantedSecretsInAnswersAreCaught(t *testing.T) {
+	for _, c := range []struct {
+		method, path, body string
+		caught             bool
+	}{
+		{"GET", "/v1/endpoints/a", `{"auth":{"token":"planted-1"}}`, true},
+		{"PATCH", "/v1/endpoints/a", `{"signature":{"secret":"whsec_cGxhbnRlZC0x"}}`, true},
+		{"GET", "/v1/nothing", `{"detail":"planted-1"}`, true},
+		{"GET", "/v1/endpoints/a/secret", `{"secret":"whsec_cGxhbnRlZC0x"}`, false},
+		{"POST", "/v1/endpoints", `{"signature":{"secret":"whsec_cGxhbnRlZC0x"}}`, false},
+	} {
+		r, err := New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), c.method, "http://hub"+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := r.Transport(answers{200, "application/json", c.body}).RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if caught := strings.Contains(strings.Join(r.Violations(), " "), "planted secret"); caught != c.caught {
+			t.Errorf("%s %s: caught is %v: %q", c.method, c.path, caught, r.Violations())
+		}
+	}
+}
+
 func TestWhatNobodyTriedIsNamed(t *testing.T) {
 	r, err := New()
 	if err != nil {

@@ -1,10 +1,12 @@
 // Report turns the output of `go test -json` (standard input) into what a reader needs: a line per package, the whole
 // output of every failed test, the reason of every skipped one, and a closing line "N passed, N failed, N skipped".
+// A test that passed and has shown a secret that bears the mark (test/marked) has failed.
 // It must not know anything about the tests themselves.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -13,6 +15,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"hacek/test/marked"
 )
 
 func main() {
@@ -115,6 +119,10 @@ func (c *counts) close(tests map[string]*test, out io.Writer) {
 	failedBefore := c.failed
 	for _, name := range slices.Sorted(maps.Keys(tests)) {
 		t := tests[name]
+		if shown := marked.In([]byte(t.output.String())); shown != "" && t.result != "fail" {
+			t.result = "fail"
+			fmt.Fprintf(out, "%s has passed and shows a planted secret: %s\n", cmp.Or(name, "the package"), shown)
+		}
 		if name == "" {
 			continue
 		}

@@ -27,6 +27,10 @@ func TestReport(t *testing.T) {
 			counts{passed: 1, skipped: 1}, "no database", "", true},
 		{"panic", `panic("BUG: here")`, counts{failed: 1}, "BUG: here", "", true},
 		{"exit", `os.Exit(3)`, counts{failed: 1}, "FAIL\tstory", "", true},
+		{"showing a secret", `t.Log("the key is "+"plan"+"ted-1"); t.Run("a", func(*testing.T) {})`,
+			counts{passed: 1, failed: 1}, "TestStory has passed and shows a planted secret", "", true},
+		{"showing a secret outside of any test", `}; func init() { println("plan"+"ted-2")`,
+			counts{passed: 1, failed: 1}, "the package has passed and shows a planted secret", "", true},
 		{"not building", `undefinedName()`, counts{failed: 1}, "undefined: undefinedName", "", true},
 	}
 	for _, tt := range tests {
