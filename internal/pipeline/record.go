@@ -116,13 +116,14 @@ func (w *work) output(text string) { w.record.Output = w.show(text) }
 // mask hides the secrets of all steps: a server that repeats what one step sent must not carry it into the evidence of
 // the next.
 func (w *work) mask(text string) string {
-	for _, c := range w.compiled.callers {
-		text = c.Mask(text)
-	}
+	// Tokens first: one may hold the credential that it was given for, and would not be found behind that.
 	for _, secret := range w.hidden {
 		if len(secret) >= 6 {
 			text = strings.ReplaceAll(text, secret, hub.Masked)
 		}
+	}
+	for _, c := range w.compiled.callers {
+		text = c.Mask(text)
 	}
 	return text
 }
