@@ -23,7 +23,7 @@ const everything = `{"name":"Sklad - WMS","uid":"wms-1","active":true,
    "payload":"standard","body":null,"content_type":"application/json","charset":"utf-8","fields":["order.id"],"table":"orders","attributes":{"mandant":"01"},
    "missing":"empty","timeout":"15s","compress":false},
  "auth":{"type":"bearer","token":"planted-bearer-token"},
- "signature":{"schemes":["standard-webhooks","hmac"],"secret":"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+ "signature":{"schemes":["standard-webhooks","hmac"],"secret":"whsec_cGxhbnRlZC1zaWduaW5nLXNlY3JldC00Mg==",
    "hmac":[{"header":"X-Sign","algorithm":"sha256","encoding":"hex","prefix":"sha256=","signed":"#body#","secret":"planted-hmac-secret-0123456789"}]},
  "retry":{"intervals":["5s","5m","30m"],"jitter":0.1},
  "success":{"status":["2xx"],"condition":"response.json.ok == true","final":[{"status":["404"],"condition":"response.body == 'x'"}]},
@@ -31,7 +31,7 @@ const everything = `{"name":"Sklad - WMS","uid":"wms-1","active":true,
  "limits":{"rate":"5/s","concurrency":4},
  "notify":{"failing":["it@shop.example"],"disabled":[],"recovered":[],"after_failures":3,"language":"cs"},"disable_after":"5d","description":"Warehouse","labels":{"team":"a"}}`
 
-const signingSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+const signingSecret = "whsec_cGxhbnRlZC1zaWduaW5nLXNlY3JldC00Mg=="
 
 func (h *testHub) everything() string { return strings.ReplaceAll(everything, "URL", h.receiver.url) }
 

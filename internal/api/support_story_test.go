@@ -28,7 +28,7 @@ func (h *testHub) newestChange(list, object string) string {
 
 func TestE8_AChangeIsTakenBackThroughTheAPI(t *testing.T) {
 	each(t, func(h *testHub) {
-		id := h.endpoint(`,"name":"WMS","auth":{"type":"bearer","token":"undo-token"}`)
+		id := h.endpoint(`,"name":"WMS","auth":{"type":"bearer","token":"planted-undo-token"}`)
 		h.call("PATCH", "/v1/endpoints/"+id, `{"description":"first"}`).want(200)
 		first := h.newestChange("/v1/audit", id)
 		undone := h.post("/v1/audit/"+first+"/undo", "").want(200).is("object", id).is("kind", "endpoint")
@@ -57,7 +57,7 @@ func TestE8_AChangeIsTakenBackThroughTheAPI(t *testing.T) {
 		h.get("/v1/endpoints/"+id).want(200).is("description", "").is("state", "active")
 
 		// A secret does not go where it was before by itself (rule 3).
-		h.call("PATCH", "/v1/endpoints/"+id, `{"request":{"url":"https://elsewhere.example/in"},"auth":{"type":"bearer","token":"new-token"}}`).want(200)
+		h.call("PATCH", "/v1/endpoints/"+id, `{"request":{"url":"https://elsewhere.example/in"},"auth":{"type":"bearer","token":"planted-new-token"}}`).want(200)
 		h.post("/v1/audit/"+h.newestChange("/v1/audit", id)+"/undo", "").problem(422, hub.SecretRequired, "/auth/token")
 
 		h.post("/v1/audit/"+second+"0000/undo", "").problem(404, hub.NotFound)

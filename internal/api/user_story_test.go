@@ -8,7 +8,7 @@ import (
 	"hacek/internal/hub"
 )
 
-const janasPassword = "correct horse battery"
+const janasPassword = "planted horse battery"
 
 func TestAnAdministratorKeepsUsers(t *testing.T) {
 	each(t, func(h *testHub) {
@@ -48,14 +48,14 @@ func TestANewPasswordSignsOut(t *testing.T) {
 		if _, err := h.auth.Session(t.Context(), token.Reveal()); err != nil {
 			t.Fatal(err)
 		}
-		h.call("PATCH", "/v1/users/"+id, `{"password":"another password"}`).want(http.StatusOK)
+		h.call("PATCH", "/v1/users/"+id, `{"password":"planted password"}`).want(http.StatusOK)
 		if _, err := h.auth.Session(t.Context(), token.Reveal()); hub.CodeOf(err) != hub.Unauthorized {
 			t.Errorf("the old session: %v", err)
 		}
 		if _, _, err := h.auth.SignIn(t.Context(), "jana@example.com", janasPassword, "192.0.2.1"); hub.CodeOf(err) != hub.Unauthorized {
 			t.Errorf("the old password: %v", err)
 		}
-		for _, text := range []string{janasPassword, "another password", "argon2"} {
+		for _, text := range []string{janasPassword, "planted password", "argon2"} {
 			if body := string(h.get("/v1/audit").want(http.StatusOK).body); strings.Contains(body, text) {
 				t.Errorf("%s stands in the audit", text)
 			}

@@ -132,9 +132,9 @@ func TestRule2_LimitsAreSharedByNobodyElse(t *testing.T) {
 	// Each part of the credentials counts: who it is, and what it is proved by.
 	callers := map[gateKey]string{}
 	for _, auth := range []string{
-		`"type":"basic","username":"one","password":"secret-1"`, `"type":"basic","username":"two","password":"secret-1"`,
-		`"type":"basic","username":"one","password":"secret-2"`, `"type":"bearer","token":"secret-1"`, `"type":"bearer","token":"secret-2"`,
-		`"type":"api_key","in":"header","name":"X-Key","value":"secret-1"`, `"type":"api_key","in":"header","name":"X-Token","value":"secret-1"`,
+		`"type":"basic","username":"one","password":"planted-1"`, `"type":"basic","username":"two","password":"planted-1"`,
+		`"type":"basic","username":"one","password":"planted-2"`, `"type":"bearer","token":"planted-1"`, `"type":"bearer","token":"planted-2"`,
+		`"type":"api_key","in":"header","name":"X-Key","value":"planted-1"`, `"type":"api_key","in":"header","name":"X-Token","value":"planted-1"`,
 	} {
 		key := gate(1, "orders", `[{"type":"fetch","as":"o","request":{"url":"$URL/#n#"},"auth":{`+auth+`}}]`)
 		if old, shared := callers[key]; shared {

@@ -129,7 +129,7 @@ func TestM7_CallOfAStep(t *testing.T) {
 // Who asks for what: rule 2 keeps everything apart that is not the same.
 func TestRule2_IdentityOfACall(t *testing.T) {
 	s, _ := newSender(t)
-	const base = `{"request":{"url":"https://a.example/#order.code#","headers":{"X-A":"1"}},"auth":{"type":"bearer","token":"secret-1"},"signature":{"schemes":[]}}`
+	const base = `{"request":{"url":"https://a.example/#order.code#","headers":{"X-A":"1"}},"auth":{"type":"bearer","token":"planted-1"},"signature":{"schemes":[]}}`
 	call := newCall(order)
 	call.Plain = true
 	identity := func(settings string, tenant int64, call Call) [32]byte {
@@ -157,12 +157,12 @@ func TestRule2_IdentityOfACall(t *testing.T) {
 	_, certPEM, keyPEM := certificate(t, &x509.Certificate{Subject: pkix.Name{CommonName: "hub"}}, &ca)
 	quoted := func(text string) string { raw, _ := json.Marshal(text); return string(raw) }
 	ours := func(auth string) string {
-		return strings.Replace(base, `{"type":"bearer","token":"secret-1"}`, auth, 1)
+		return strings.Replace(base, `{"type":"bearer","token":"planted-1"}`, auth, 1)
 	}
 	for name, id := range map[string][32]byte{
 		"tenant":      identity(base, 2, call),
 		"record":      identity(base, 1, other),
-		"secret":      identity(strings.Replace(base, "secret-1", "secret-2", 1), 1, call),
+		"secret":      identity(strings.Replace(base, "planted-1", "planted-2", 1), 1, call),
 		"header":      identity(strings.Replace(base, `"X-A":"1"`, `"X-A":"2"`, 1), 1, call),
 		"host":        identity(strings.Replace(base, "a.example", "b.example", 1), 1, call),
 		"token 1":     identity(ours(fmt.Sprintf(exchange, "one", "")), 1, call),

@@ -9,7 +9,7 @@ import (
 
 const (
 	janaMail     = "jana@example.com"
-	janaPassword = "kůň úpěl ďábelské ódy"
+	janaPassword = "planted kůň úpěl ďábelské ódy"
 )
 
 // first makes the first administrator through the page that the start's link opens.
