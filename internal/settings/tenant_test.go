@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -65,6 +66,9 @@ func TestAKeyIsSeenOnce(t *testing.T) {
 			t.Errorf("got %+v", all)
 		}
 		wantNo(t, asText(t, all), text)
+		if kept, err := s.APIKeyByDigest(o.ctx, sha256.Sum256([]byte(text))); err != nil || kept.ID != k.ID {
+			t.Errorf("kept is not a digest of the key: %+v, %v", kept, err)
+		}
 		other, _, err := o.CreateTenant(o.ctx, settings.Tenant{Name: "Two"}, jana)
 		o.ok(err)
 		ref := k.ID.Text(hub.KeyPrefix)
