@@ -62,6 +62,8 @@ func prove(root string, rules []string, out io.Writer) (faults int, err error) {
 	if err := green(root, chosen); err != nil {
 		return 0, err
 	}
+	const row = "%4v  %-86s  %-62s  %s\n"
+	fmt.Fprintf(out, row, "rule", "what is taken away", "test", "result")
 	for _, r := range chosen {
 		result, err := play(root, r)
 		if err != nil {
@@ -70,7 +72,7 @@ func prove(root string, rules []string, out io.Writer) (faults int, err error) {
 		if result != "red" {
 			faults++
 		}
-		fmt.Fprintf(out, "%4d  %-86s  %-62s  %s\n", r.rule, r.what, r.test, result)
+		fmt.Fprintf(out, row, r.rule, r.what, r.test, result)
 	}
 	fmt.Fprintf(out, "%d removals, %d red\n", len(chosen), len(chosen)-faults)
 	return faults, nil
