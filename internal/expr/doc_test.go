@@ -26,12 +26,13 @@ func TestRule11_DeepDocumentsAreRefused(t *testing.T) {
 			t.Errorf("10,000 times %s: accepted", open)
 		}
 	}
-	deep := strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth)
+	const most = 256
+	deep := strings.Repeat("[", most) + strings.Repeat("]", most)
 	if _, err := ParseDoc([]byte(deep)); err != nil {
-		t.Errorf("%d deep: %v", MaxDepth, err)
+		t.Errorf("%d deep: %v", most, err)
 	}
 	if _, err := ParseDoc([]byte("[" + deep + "]")); err == nil {
-		t.Errorf("%d deep: accepted", MaxDepth+1)
+		t.Errorf("%d deep: accepted", most+1)
 	}
 }
 
