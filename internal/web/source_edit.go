@@ -99,6 +99,7 @@ func (v *visit) sourceFields(s *hub.Source) []Field {
 	return []Field{
 		{Name: "name", Pointer: "/name", Label: text("web.column.name"), Value: s.Name, Required: true},
 		{Name: "description", Pointer: "/description", Label: text("web_source.description"), Value: s.Description},
+		{Name: "labels", Pointer: "/labels", Label: text("web_webhook.labels"), Hint: text("web_webhook.labels_hint"), Type: "textarea", Value: linesOf(s.Labels, "="), Mono: true},
 		{Name: "secret", Pointer: "/verify/secrets", Label: text("web_source.secret_new"), Hint: text("web_source.secret_keep"), Type: "password", Autocomplete: "off", Mono: true},
 		{Name: "keep_old", Label: text("web_source.keep_old"), Hint: text("web_source.keep_old_hint"), Type: "check"},
 		{Name: "types", Pointer: "/accept/event_types", Label: text("web_source.accept_types"), Hint: text("web_source.accept_hint"), Type: "textarea", Value: strings.Join(s.Accept.EventTypes, "\n"), Mono: true},
@@ -177,11 +178,21 @@ func (v *visit) typedSource(s *settings.Source) (json.RawMessage, error) {
 		}
 		verify["secrets"] = append(secrets, secret)
 	}
+	labels := map[string]any{}
+	if unixLines(v.form("labels")) != linesOf(s.Labels, "=") {
+		for name := range s.Labels {
+			labels[name] = nil // null removes
+		}
+		for name, value := range v.typedLines("labels", "=", "/labels", &wrong) {
+			labels[name] = value
+		}
+	}
 	if err := wrong.Err(); err != nil {
 		return nil, err
 	}
 	return json.Marshal(map[string]any{
-		"name": v.form("name"), "description": v.form("description"), "verify": verify,
+		"labels": labels,
+		"name":   v.form("name"), "description": v.form("description"), "verify": verify,
 		"accept":         map[string]any{"event_types": entries(v.form("types")), "condition": v.form("condition")},
 		"allow_networks": entries(v.form("networks")), "path": strings.TrimSpace(v.form("path")), "listener": v.form("listener"),
 		"event_type": v.form("event_type"), "key": v.form("key"), "time": v.form("time"), "time_zone": v.form("zone"),

@@ -80,7 +80,7 @@ func (v *visit) settingsOf(e *hub.Endpoint) []setting {
 	for _, d := range e.Retry.Intervals {
 		retries = append(retries, v.lang.Duration(d.D()))
 	}
-	return []setting{
+	facts := []setting{
 		{v.lang.Text("web_webhooks.events"), words(v.eventWords(e.Subscription.EventTypes))},
 		{v.lang.Text("web_webhook.condition"), condition},
 		{v.lang.Text("web_webhook.signature"), words(e.Signature.Schemes)},
@@ -90,6 +90,20 @@ func (v *visit) settingsOf(e *hub.Endpoint) []setting {
 		{v.lang.Text("web_webhook.rate"), rate},
 		{v.lang.Text("web_webhook.order"), v.lang.Text("web_webhook.order." + string(e.Order.By))},
 	}
+	own := []setting{
+		{v.lang.Text("web_history.channels"), words(e.Subscription.Channels)},
+		{v.lang.Text("web_pipeline.sources"), words(e.Subscription.Sources)}, {v.lang.Text("web_settings.uid"), deref(e.UID)},
+		{v.lang.Text("web_webhook.labels"), linesOf(e.Labels, "=")},
+	}
+	if v.portal != nil {
+		own = own[:1]
+	}
+	for _, more := range own {
+		if more.Value != "" {
+			facts = append(facts, more)
+		}
+	}
+	return facts
 }
 
 func (v *visit) deliveryLines(t hub.Target) ([]deliveryLine, error) {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -10,8 +11,9 @@ import (
 	"hacek/internal/hub"
 )
 
-// webhookFields are the form's fields with what an endpoint has in them. Names with "secret" in them never come back.
-func (v *visit) webhookFields(e *hub.Endpoint, own []string) []Field {
+// webhookFields are the form's fields with what an endpoint has in them; signatures are the places of its HMACs. Names with
+// "secret" in them never come back.
+func (v *visit) webhookFields(e *hub.Endpoint, own, signatures []string) []Field {
 	text := func(key string) string { return v.lang.Text("web_webhook." + key) }
 	r, a, x := &e.Request, &e.Auth, &hub.Exchange{}
 	if a.Request != nil {
@@ -33,14 +35,14 @@ func (v *visit) webhookFields(e *hub.Endpoint, own []string) []Field {
 		}
 		return list
 	}
-	var h hub.HMAC
-	if len(e.Signature.HMAC) > 0 {
-		h = e.Signature.HMAC[0]
-	}
 	fields := []Field{
 		{Name: "name", Pointer: "/name", Label: v.lang.Text("web.column.name"), Value: e.Name, Hint: text("name_hint")},
 		{Name: "description", Pointer: "/description", Label: text("description"), Value: e.Description},
+		{Name: "uid", Pointer: "/uid", Label: v.lang.Text("web_settings.uid"), Hint: text("uid_hint"), Value: deref(e.UID), Mono: true},
+		{Name: "labels", Pointer: "/labels", Label: text("labels"), Hint: text("labels_hint"), Type: "textarea", Value: linesOf(e.Labels, "="), Mono: true},
 		{Name: "own_types", Pointer: "/subscription/event_types", Label: text("own_types"), Hint: text("own_types_hint"), Value: strings.Join(own, ", "), Mono: true},
+		{Name: "sources", Pointer: "/subscription/sources", Label: v.lang.Text("web_pipeline.sources"), Hint: v.lang.Text("web_pipeline.sources_hint"), Type: "textarea", Value: strings.Join(e.Subscription.Sources, "\n")},
+		{Name: "channels", Pointer: "/subscription/channels", Label: v.lang.Text("web_history.channels"), Hint: text("channels_hint"), Type: "textarea", Value: strings.Join(e.Subscription.Channels, "\n")},
 		{Name: "condition", Pointer: "/subscription/condition", Label: text("cel"), Hint: text("cel_hint"), Value: e.Subscription.Condition, Mono: true},
 
 		{Name: "method", Pointer: "/request/method", Label: text("method"), Type: "select", Value: r.Method, Options: append([]Option{{Value: "", Word: text("method_auto")}}, plain("GET", "POST", "PUT", "PATCH", "DELETE")...)},
@@ -79,17 +81,13 @@ func (v *visit) webhookFields(e *hub.Endpoint, own []string) []Field {
 		secret("secret_pem", "/auth/key", "private_key", a.Key),
 		{Name: "ca", Pointer: "/auth/ca", Label: text("ca"), Type: "textarea", Value: a.CA, Mono: true},
 
-		{Name: "hmac_header", Pointer: "/signature/hmac/0/header", Label: text("hmac_header"), Value: h.Header, Mono: true},
-		{Name: "hmac_algorithm", Pointer: "/signature/hmac/0/algorithm", Label: text("hmac_algorithm"), Type: "select", Value: cmp.Or(h.Algorithm, "sha256"), Options: plain("sha256", "sha512", "sha1")},
-		{Name: "hmac_encoding", Pointer: "/signature/hmac/0/encoding", Label: text("hmac_encoding"), Type: "select", Value: cmp.Or(h.Encoding, "hex"), Options: plain("hex", "base64")},
-		{Name: "hmac_prefix", Pointer: "/signature/hmac/0/prefix", Label: text("hmac_prefix"), Value: h.Prefix, Mono: true},
-		{Name: "hmac_signed", Pointer: "/signature/hmac/0/signed", Label: text("hmac_signed"), Value: cmp.Or(h.Signed, "#body#"), Mono: true},
-		secret("secret_hmac", "/signature/hmac/0/secret", "hmac_secret", h.Secret),
+		secret("secret_ed25519", "/signature/private_key", "ed25519_key", e.Signature.PrivateKey),
 
 		{Name: "retries", Pointer: "/retry/intervals", Label: text("retries"), Hint: text("retries_hint"), Value: durationList(e.Retry.Intervals)},
+		{Name: "jitter", Pointer: "/retry/jitter", Label: text("jitter"), Hint: text("jitter_hint"), Value: percent(e.Retry.Jitter)},
 		{Name: "success", Pointer: "/success/status", Label: text("success"), Hint: text("success_hint"), Value: strings.Join(e.Success.Status, ", ")},
 		{Name: "success_condition", Pointer: "/success/condition", Label: text("success_condition"), Hint: text("success_condition_hint"), Value: e.Success.Condition, Mono: true},
-		{Name: "final", Pointer: "/success/final", Label: text("final"), Hint: text("final_hint"), Value: strings.Join(finalStatus(e.Success.Final), ", ")},
+		{Name: "final", Pointer: "/success/final", Label: text("final"), Hint: text("final_hint"), Type: "textarea", Value: finalLines(e.Success.Final), Mono: true},
 		{Name: "order_by", Pointer: "/order/by", Label: text("order"), Type: "select", Value: e.Order.By, Options: words("web_webhook.order.", hub.OrderNone, hub.OrderKey, hub.OrderAll)},
 		{Name: "set_aside", Pointer: "/order/stuck", Label: text("set_aside"), Hint: text("set_aside_hint"), Value: blankZero(e.Order.Stuck.SetAsideAfter)},
 		{Name: "rate", Pointer: "/limits/rate", Label: text("rate"), Hint: text("rate_hint"), Value: e.Limits.Rate.String()},
@@ -101,8 +99,25 @@ func (v *visit) webhookFields(e *hub.Endpoint, own []string) []Field {
 		{Name: "notify_recovered", Pointer: "/notify/recovered", Label: text("notify_recovered"), Value: strings.Join(e.Notify.Recovered, ", ")},
 		{Name: "notify_language", Pointer: "/notify/language", Label: text("notify_language"), Type: "select", Value: e.Notify.Language, Options: languageOptions()},
 	}
+	for i, place := range signatures {
+		var h hub.HMAC
+		if i < len(e.Signature.HMAC) {
+			h = e.Signature.HMAC[i]
+		}
+		at, name := fmt.Sprintf("/signature/hmac/%d", i), "hmac."+place+"."
+		fields = append(fields,
+			Field{Name: name + "header", Pointer: at + "/header", Label: text("hmac_header"), Value: h.Header, Mono: true},
+			Field{Name: name + "algorithm", Pointer: at + "/algorithm", Label: text("hmac_algorithm"), Type: "select", Value: cmp.Or(h.Algorithm, "sha256"), Options: plain("sha256", "sha512", "sha1")},
+			Field{Name: name + "encoding", Pointer: at + "/encoding", Label: text("hmac_encoding"), Type: "select", Value: cmp.Or(h.Encoding, "hex"), Options: plain("hex", "base64")},
+			Field{Name: name + "prefix", Pointer: at + "/prefix", Label: text("hmac_prefix"), Value: h.Prefix, Mono: true},
+			Field{Name: name + "signed", Pointer: at + "/signed", Label: text("hmac_signed"), Value: cmp.Or(h.Signed, "#body#"), Mono: true},
+			secret(name+"secret", at+"/secret", "hmac_secret", h.Secret))
+	}
 	return fields
 }
+
+// percent is a share as people write it.
+func percent(share float64) string { return strconv.FormatFloat(100*share, 'g', 6, 64) }
 
 func languageOptions() []Option {
 	var list []Option
@@ -135,14 +150,17 @@ func durationList(list []hub.Duration) string {
 	return strings.Join(texts, ", ")
 }
 
-// finalStatus is what the first rule without a condition says.
-func finalStatus(final []hub.Final) []string {
-	for _, f := range final {
-		if f.Condition == "" {
-			return f.Status
+// finalLines are the rules one a line: statuses, a condition, or both as 422: response.json.code == 7.
+func finalLines(final []hub.Final) string {
+	lines := make([]string, len(final))
+	for i, f := range final {
+		lines[i] = strings.Join(f.Status, ", ")
+		if condition := strings.Join(strings.Fields(f.Condition), " "); condition != "" {
+			lines[i] += ": " + condition
 		}
+		lines[i] = strings.TrimPrefix(lines[i], ": ")
 	}
-	return nil
+	return strings.Join(lines, "\n")
 }
 
 // linesOf writes names and values one a line; a value with a line break stands in quotes.

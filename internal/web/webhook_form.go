@@ -26,7 +26,15 @@ type webhookFormView struct {
 	Test                             *webhookTest
 	Week                             *week
 	AskMove                          bool // what waits would go to another address
-	MoreHMAC                         int  // signatures beyond the one the form shows
+	Signatures                       []signaturePart
+}
+
+// signaturePart is one HMAC of the form.
+type signaturePart struct {
+	N         int
+	Place     string // what its fields are named after
+	Fields    []*Field
+	MayRemove bool
 }
 
 // insertList is the list of variables beside one field.
@@ -171,11 +179,15 @@ func (v *visit) webhookForm(t *hub.Target, e hub.Endpoint, refusal error) (webho
 	if page.Groups, own, err = v.webhookGroups(e.Subscription.EventTypes); err != nil {
 		return page, err
 	}
-	fields := v.webhookFields(&e, own)
 	typed := !methodReads(v.r)
+	places := storedPlaces(&e)
+	if typed {
+		places = v.typedPlaces()
+	}
+	fields := v.webhookFields(&e, own, places)
 	if typed {
 		for i := range fields {
-			if fields[i].Type != "password" && fields[i].Name != "own_types" && fields[i].Name != "condition" {
+			if fields[i].Type != "password" && fields[i].Name != "own_types" && fields[i].Name != "condition" && v.r.PostForm.Has(fields[i].Name) {
 				fields[i].Value = v.form(fields[i].Name)
 			}
 			if refusal == nil {
@@ -202,7 +214,13 @@ func (v *visit) webhookForm(t *hub.Target, e hub.Endpoint, refusal error) (webho
 	for _, scheme := range []struct{ name, title string }{{hub.SchemeStandard, "Standard Webhooks (HMAC-SHA256)"}, {hub.SchemeEd25519, "Standard Webhooks (Ed25519)"}, {hub.SchemeHMAC, v.lang.Text("web_webhook.scheme_hmac")}} {
 		page.Schemes = append(page.Schemes, webhookTick{scheme.name, scheme.title, slices.Contains(e.Signature.Schemes, scheme.name)})
 	}
-	page.MoreHMAC = max(0, len(e.Signature.HMAC)-1)
+	for i, place := range places {
+		part := signaturePart{N: i + 1, Place: place, MayRemove: len(places) > 1}
+		for _, name := range []string{"header", "algorithm", "encoding", "prefix", "signed", "secret"} {
+			part.Fields = append(part.Fields, page.Form.Fields["hmac."+place+"."+name])
+		}
+		page.Signatures = append(page.Signatures, part)
+	}
 	rules, _ := rulesOf(e.Subscription.Condition)
 	if typed {
 		rules = v.typedRules()
@@ -252,7 +270,7 @@ func (v *visit) webhookDiffers(stored, typed *hub.Endpoint) (list []difference) 
 			list = append(list, difference{name, mine, theirs})
 		}
 	}
-	theirs := v.webhookFields(stored, nil)
+	theirs := v.webhookFields(stored, nil, storedPlaces(stored))
 	for i := range theirs {
 		f := &theirs[i]
 		if f.Type == "password" || f.Name == "own_types" || f.Name == "condition" || !v.r.PostForm.Has(f.Name) {

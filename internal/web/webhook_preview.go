@@ -105,7 +105,7 @@ func (v *visit) problemsOf(e *hub.Endpoint, err error) (list []string) {
 		}
 		return []string{v.lang.Text("web.error.ours")}
 	}
-	form := v.newForm("", err, v.webhookFields(e, nil)...)
+	form := v.newForm("", err, v.webhookFields(e, nil, storedPlaces(e))...)
 	for _, f := range form.Wrong {
 		list = append(list, f.Label+": "+f.Error)
 	}

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,12 +146,12 @@ func TestAWebhookIsMadeAndTestedOnOnePage(t *testing.T) {
 func TestE8_SavingTheFormUntouchedChangesNothing(t *testing.T) {
 	h, b := editor(t)
 	for name, text := range map[string]string{
-		"rich": `{"name":"rich","description":"two\nlines","subscription":{"event_types":["b.*","a.x","order.*"],"sources":["api"],"condition":"data.a == \"x\" && num(data.b) > 5.0"},
+		"rich": `{"name":"rich","uid":"erp-7","description":"two\nlines","subscription":{"event_types":["b.*","a.x","order.*"],"sources":["api"],"channels":["shop-cz","shop-sk"],"condition":"data.a == \"x\" && num(data.b) > 5.0"},
 			"request":{"method":"PUT","url":"https://wms.example/in/#order.id#?a=1","query":{"q":"#order.id#"},"headers":{"X-A":"1: 2"},"body":"{\"a\": \"#b#\"}\n","content_type":"application/xml","charset":"utf-8","missing":"null","timeout":"3s","compress":true,"attributes":{"a":"line one\nline two","b":"x=y"}},
 			"auth":{"type":"exchange","request":{"method":"POST","url":"https://id.example/login","headers":{"X-Key":"planted-1"},"body":"planted-2"},"token_path":"token","expires_path":"in","header":"Authorization: Bearer #token#"},
 			"signature":{"schemes":["standard-webhooks","hmac"],"hmac":[{"header":"X-Sign","secret":"planted-3-long-enough"},{"header":"X-Two","secret":"planted-4-long-enough"}]},
-			"retry":{"intervals":["5s","1h30m"],"jitter":0.3},"success":{"status":["2xx","409"],"condition":"response.status != 204","final":[{"status":["400"]},{"condition":"response.status == 422"}]},
-			"order":{"by":"key","stuck":{"set_aside_after":4}},"limits":{"rate":"20/m","concurrency":3},"disable_after":"3d","notify":{"after_failures":7,"language":"cs"},"labels":{"team":"a"}}`,
+			"retry":{"intervals":["5s","1h30m"],"jitter":0.3},"success":{"status":["2xx","409"],"condition":"response.status != 204","final":[{"status":["400"]},{"condition":"response.status ==\n 422"},{"status":["409","5xx"],"condition":"response.json.a == 7"}]},
+			"order":{"by":"key","stuck":{"set_aside_after":4}},"limits":{"rate":"20/m","concurrency":3},"disable_after":"3d","notify":{"after_failures":7,"language":"cs"},"labels":{"team":"a","x=y":"b"}}`,
 		"thin":  `{"name":"thin","request":{"url":"https://wms.example/in","fields":["order.code","lines[].sku"],"table":"orders"},"signature":{"schemes":[]}}`,
 		"bare":  `{"name":"bare","active":false,"request":{"url":"https://wms.example/in","fields":[]},"auth":{"type":"oauth2","token_url":"https://id.example/t","client_id":"c","client_secret":"planted-5","scopes":["a","b"]}}`,
 		"none":  `{"name":"none","request":{"url":"https://wms.example/in","payload":"none"},"auth":{"type":"api_key","in":"query","name":"k","value":"planted-6"}}`,
@@ -180,6 +182,49 @@ func TestE8_SavingTheFormUntouchedChangesNothing(t *testing.T) {
 				t.Errorf("%s: the secret at %s was not kept", name, pointer)
 			}
 		}
+	}
+}
+
+// Everything that the API knows of a webhook can be set on its form: none of these has a field in the simple view.
+func TestTheExpertViewSetsWhatTheAPICan(t *testing.T) {
+	h, b := editor(t)
+	const own = "/webhooks/new/own"
+	form := formOf(t, b.get(own).want(200).text, own)
+	for name, value := range map[string]string{"do": "add_hmac", "name": "WMS", "url": "https://wms.example/in", "uid": "erp-7", "labels": "team=a",
+		"sources": "Shop CZ", "channels": "shop-cz\nshop-sk", "jitter": "20", "final": "400, 404\n422: response.json.code == 7\nresponse.json.gone",
+		"hmac.0.header": "X-One", "hmac.0.secret": "planted-one-long-enough"} {
+		form.Set(name, value)
+	}
+	form.Set("schemes", hub.SchemeHMAC)
+	form = formOf(t, b.do("POST", own, form).want(200).has("HMAC 2", "Remove HMAC 2", `value="X-One"`).hasNot("planted").text, own)
+	form.Set("hmac.0.secret", "planted-one-long-enough")
+	form.Set("hmac.new1.header", "X-Two")
+	form.Set("hmac.new1.algorithm", "sha512")
+	form.Set("hmac.new1.secret", "planted-two-long-enough")
+	form.Set("do", "save")
+	b.do("POST", own, form).want(http.StatusSeeOther)
+	made := h.one("WMS")
+	e := made.Endpoint
+	want := []hub.Final{{Status: []string{"400", "404"}}, {Status: []string{"422"}, Condition: "response.json.code == 7"}, {Condition: "response.json.gone"}}
+	if *e.UID != "erp-7" || e.Labels["team"] != "a" || !slices.Equal(e.Subscription.Sources, []string{"Shop CZ"}) || !slices.Equal(e.Subscription.Channels, []string{"shop-cz", "shop-sk"}) ||
+		e.Retry.Jitter != 0.2 || !reflect.DeepEqual(e.Success.Final, want) {
+		t.Errorf("stored is %+v", e)
+	}
+	b.get("/webhooks/"+refOf(made)).want(200).has("erp-7", "team=a", "shop-cz, shop-sk", "Shop CZ")
+	path := "/webhooks/" + refOf(made) + "/edit"
+	form = formOf(t, b.get(path).want(200).text, path)
+	form.Set("do_remove_hmac", "0")
+	form.Del("do")
+	form = formOf(t, b.do("POST", path, form).want(200).has(`value="X-Two"`).hasNot("X-One", "Remove HMAC", "planted").text, path)
+	form.Set("jitter", "much")
+	form.Set("do", "save")
+	form = formOf(t, b.do("POST", path, form).want(422).has("A number of percent is needed", `value="X-Two"`).text, path)
+	form.Set("jitter", "5 %")
+	form.Set("do", "save")
+	b.do("POST", path, form).want(http.StatusSeeOther)
+	left := h.one("WMS").Endpoint
+	if s := left.Signature.HMAC; len(s) != 1 || s[0].Header != "X-Two" || s[0].Algorithm != "sha512" || s[0].Secret.Reveal() != "planted-two-long-enough" || left.Retry.Jitter != 0.05 {
+		t.Errorf("left are %+v", left)
 	}
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,11 +41,26 @@ func (v *visit) typedEndpoint(stored hub.Endpoint) (hub.Endpoint, error) {
 		e.Subscription.EventTypes = slices.Clone(stored.Subscription.EventTypes)
 	}
 	e.Subscription.Condition = v.typedCondition(&stored, &wrong)
+	e.Subscription.Channels = entries(v.form("channels"))
+	v.typedOurs(&e, &stored, &wrong)
 	v.typedRequest(&e, &stored, &wrong)
 	e.Auth = v.typedAuth(&stored.Auth)
-	v.typedSignature(&e)
+	v.typedSignature(&e, &stored)
 	v.typedTrouble(&e, &wrong)
 	return e, wrong.Err()
+}
+
+// typedOurs reads what the console shows and the portal does not: how the hub's own people name and sort a webhook, and
+// which of their sources it hears.
+func (v *visit) typedOurs(e, stored *hub.Endpoint, wrong *hub.Problems) {
+	if v.portal != nil {
+		return
+	}
+	uid := strings.TrimSpace(v.form("uid"))
+	e.UID, e.Subscription.Sources = &uid, entries(v.form("sources"))
+	if unixLines(v.form("labels")) != linesOf(stored.Labels, "=") { // else a name that holds = stays what it is
+		e.Labels = v.typedLines("labels", "=", "/labels", wrong)
+	}
 }
 
 func sameMembers(a, b []string) bool {
@@ -194,22 +210,88 @@ func (v *visit) typedAuth(stored *hub.Auth) hub.Auth {
 	return a
 }
 
-func (v *visit) typedSignature(e *hub.Endpoint) {
+func (v *visit) typedSignature(e, stored *hub.Endpoint) {
 	s := &e.Signature
 	s.Schemes = append([]string{}, v.r.PostForm["schemes"]...)
+	if typed := strings.TrimSpace(v.form("secret_ed25519")); typed != "" {
+		s.PrivateKey = hub.NewSecret(typed)
+	}
+	s.HMAC = nil
 	if !slices.Contains(s.Schemes, hub.SchemeHMAC) {
-		s.HMAC = nil
 		return
 	}
-	if len(s.HMAC) == 0 {
-		s.HMAC = []hub.HMAC{{}}
+	for i, place := range v.typedPlaces() {
+		name := "hmac." + place + "."
+		h := hub.HMAC{
+			Header: strings.TrimSpace(v.form(name + "header")), Algorithm: v.form(name + "algorithm"), Encoding: v.form(name + "encoding"),
+			Prefix: v.form(name + "prefix"), Signed: v.form(name + "signed"),
+		}
+		was, err := strconv.Atoi(place)
+		switch typed := v.form(name + "secret"); {
+		case typed != "":
+			h.Secret = hub.NewSecret(typed)
+		case err != nil || was < 0 || was >= len(stored.Signature.HMAC) || stored.Signature.HMAC[was].Secret.IsZero():
+		case was == i:
+			h.Secret = hub.NewSecret(hub.Masked)
+		default: // one before it was removed, and *** keeps a secret only where it stood
+			h.Secret = stored.Signature.HMAC[was].Secret
+		}
+		s.HMAC = append(s.HMAC, h)
 	}
-	h := &s.HMAC[0] // any further ones stay as they are
-	h.Header, h.Algorithm, h.Encoding = strings.TrimSpace(v.form("hmac_header")), v.form("hmac_algorithm"), v.form("hmac_encoding")
-	h.Prefix, h.Signed = v.form("hmac_prefix"), v.form("hmac_signed")
-	if typed := v.form("secret_hmac"); typed != "" {
-		h.Secret = hub.NewSecret(typed)
+}
+
+// mostSignatures is how many HMACs the form adds up to.
+const mostSignatures = 10
+
+// storedPlaces name the HMACs of an endpoint by where they stand; one at least, to be filled.
+func storedPlaces(e *hub.Endpoint) []string {
+	places := []string{"0"}
+	for i := 1; i < len(e.Signature.HMAC); i++ {
+		places = append(places, strconv.Itoa(i))
 	}
+	return places
+}
+
+// typedPlaces are those in the form, less the one that was removed just now and with the one that was added. Each keeps
+// its name, so that its secret is found when one before it is gone.
+func (v *visit) typedPlaces() []string {
+	places, gone := v.r.PostForm["hmac"], v.form("do_remove_hmac")
+	places = slices.DeleteFunc(slices.Clone(places[:min(len(places), hub.MaxListLen)]), func(place string) bool { return place == gone })
+	if v.form("do") == "add_hmac" && len(places) < mostSignatures {
+		n := 1
+		for slices.Contains(places, "new"+strconv.Itoa(n)) {
+			n++
+		}
+		places = append(places, "new"+strconv.Itoa(n))
+	}
+	if len(places) == 0 {
+		return []string{"0"}
+	}
+	return places
+}
+
+var (
+	statusList = regexp.MustCompile(`^[\dxX, ]+$`)
+	finalRule  = regexp.MustCompile(`^([\dxX, ]+):(.*)$`)
+)
+
+// typedFinal reads the lines that finalLines writes.
+func typedFinal(text string) []hub.Final {
+	final := []hub.Final{}
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimSpace(line)
+		both := finalRule.FindStringSubmatch(line)
+		switch {
+		case line == "":
+		case both != nil:
+			final = append(final, hub.Final{Status: entries(both[1]), Condition: strings.TrimSpace(both[2])})
+		case statusList.MatchString(line):
+			final = append(final, hub.Final{Status: entries(line)})
+		default:
+			final = append(final, hub.Final{Condition: line})
+		}
+	}
+	return final
 }
 
 // typedTrouble reads what holds when it does not work: retries, success rule, order, limits and notices.
@@ -222,18 +304,18 @@ func (v *visit) typedTrouble(e *hub.Endpoint, wrong *hub.Problems) {
 		}
 		e.Retry.Intervals = append(e.Retry.Intervals, d)
 	}
-	e.Success.Status, e.Success.Condition = entries(v.form("success")), strings.TrimSpace(v.form("success_condition"))
-	final := slices.Clone(e.Success.Final)
-	at := slices.IndexFunc(final, func(f hub.Final) bool { return f.Condition == "" })
-	switch status := entries(v.form("final")); {
-	case len(status) == 0 && at >= 0:
-		final = slices.Delete(final, at, at+1)
-	case len(status) > 0 && at >= 0:
-		final[at].Status = status
-	case len(status) > 0:
-		final = append(final, hub.Final{Status: status})
+	if text := strings.TrimSpace(v.form("jitter")); text != percent(e.Retry.Jitter) {
+		number := strings.TrimSpace(strings.TrimSuffix(text, "%"))
+		share, err := strconv.ParseFloat(strings.ReplaceAll(number, ",", "."), 64)
+		if err != nil {
+			wrong.Add("/retry/jitter", "%s", v.lang.Text("web_webhook.percent_needed"))
+		}
+		e.Retry.Jitter = share / 100
 	}
-	e.Success.Final = final
+	e.Success.Status, e.Success.Condition = entries(v.form("success")), strings.TrimSpace(v.form("success_condition"))
+	if text := unixLines(v.form("final")); text != finalLines(e.Success.Final) { // else a condition keeps its line breaks
+		e.Success.Final = typedFinal(text)
+	}
 	e.Order.By = v.form("order_by")
 	e.Order.Stuck.SetAsideAfter = v.typedNumber("set_aside", "/order/stuck", wrong)
 	if e.Order.Stuck.SetAsideAfter < 0 {

@@ -69,7 +69,8 @@ func (v *visit) lastWeek(before, after hub.Subscription, words weekWords) (*week
 // subscriber judges events as a subscription does.
 func subscriber(s hub.Subscription) (func(*hub.Event, *expr.Scope) bool, error) {
 	named := func(e *hub.Event) bool {
-		return takesType(s.EventTypes, e.Type) && (len(s.Sources) == 0 || slices.Contains(s.Sources, e.Source))
+		onChannel := len(s.Channels) == 0 || slices.ContainsFunc(e.Channels, func(one string) bool { return slices.Contains(s.Channels, one) })
+		return takesType(s.EventTypes, e.Type) && (len(s.Sources) == 0 || slices.Contains(s.Sources, e.Source)) && onChannel
 	}
 	if s.Condition == "" {
 		return func(e *hub.Event, _ *expr.Scope) bool { return named(e) }, nil
