@@ -143,7 +143,7 @@ func ofInstallation(kind string) bool { return kind == "connection" || kind == "
 
 func (v *visit) actionWord(action string) string {
 	switch action {
-	case "created", "changed", "deleted", "paused", "resumed", "disabled", "active", "resent", "released", "shared", "taken", "installed":
+	case "created", "changed", "deleted", "paused", "resumed", "disabled", "active", "resent", "published", "released", "shared", "taken", "installed":
 		return v.lang.Text("web_settings.action." + action)
 	case "portal link made":
 		return v.lang.Text("web_portal.action.link")

@@ -21,6 +21,7 @@ type typeView struct {
 	HasSample, HasSchema             bool
 	FromPack, MayEdit                bool
 	Events                           string // address of the events of this type
+	Publish                          string // where to publish one; "" for whoever may not
 	Delete                           *Form
 }
 
@@ -45,6 +46,9 @@ func (v *visit) typePage() error {
 	}
 	if page.Title == "" {
 		page.Title = t.Name
+	}
+	if v.may(hub.Operator) && !strings.HasPrefix(t.Name, hub.OwnPrefix) {
+		page.Publish = "/events/new?type=" + url.QueryEscape(t.Name)
 	}
 	page.Delete = v.newForm(line.Path+"/delete", nil)
 	page.Delete.ETag = t.ETag()

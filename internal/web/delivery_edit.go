@@ -15,6 +15,7 @@ import (
 type deliveryEditView struct {
 	Number, Target, Path string
 	Form                 *Form
+	Place                *jsonPlace
 	TooLarge             bool
 }
 
@@ -54,6 +55,9 @@ func (v *visit) editDelivery(refusal error) (deliveryEditView, error) {
 	page.Form = v.newForm(path+"/edit", refusal, Field{
 		Name: "data", Pointer: "/data", Label: v.lang.Text("web_history.data"), Hint: v.lang.Text("web_history.data_hint"), Type: "textarea", Mono: true, Value: data.String(), Required: true,
 	})
+	if refusal != nil {
+		page.Place = jsonEnds(v.form("data"))
+	}
 	return page, nil
 }
 
@@ -63,8 +67,7 @@ func (v *visit) resendEdited() error {
 	if err != nil {
 		return err
 	}
-	data := []byte(strings.ReplaceAll(v.form("data"), "\r\n", "\n"))
-	event, err := v.resend(id, data)
+	event, err := v.resend(id, unixLines(v.form("data")))
 	if err != nil {
 		page, broken := v.editDelivery(err)
 		if broken != nil {
@@ -75,23 +78,13 @@ func (v *visit) resendEdited() error {
 	return v.goTo(searchPath(event), "web_history.sent_edited", "name", visible(t.Name))
 }
 
-func (v *visit) resend(id hub.DeliveryID, data []byte) (event string, err error) {
+func (v *visit) resend(id hub.DeliveryID, data string) (event string, err error) {
 	var wrong hub.Problems
-	var broken *json.SyntaxError
-	var any json.RawMessage
-	switch err := json.Unmarshal(data, &any); {
-	case len(data) > mostEdited:
-		wrong.Add("/data", "%s", v.lang.Text("web_history.too_large"))
-	case errors.As(err, &broken):
-		line := 1 + bytes.Count(data[:min(int(broken.Offset), len(data))], []byte("\n"))
-		wrong.Add("/data", "%s", v.lang.Text("web_history.no_json", "line", itoa(line)))
-	case err != nil:
-		wrong.Add("/data", "%s", v.lang.Text("web_history.no_json", "line", itoa(1)))
-	}
+	v.checkData(data, &wrong)
 	if err := wrong.Err(); err != nil {
 		return "", err
 	}
-	p, err := v.Ingest.Resend(v.ctx(), v.tenant(), id, data)
+	p, err := v.Ingest.Resend(v.ctx(), v.tenant(), id, []byte(data))
 	if err != nil {
 		return "", underData(err)
 	}
@@ -111,7 +104,7 @@ func (v *visit) resend(id hub.DeliveryID, data []byte) (event string, err error)
 // underData keeps every fault that the event type's schema finds at the one field of the form.
 func underData(err error) error {
 	var e *hub.Error
-	if !errors.As(err, &e) || len(e.Fields) == 0 {
+	if hub.CodeOf(err) != hub.SchemaViolated || !errors.As(err, &e) || len(e.Fields) == 0 {
 		return err
 	}
 	var said []string

@@ -18,6 +18,7 @@ type eventsView struct {
 	Here    string // address of this list
 	Some    bool   // filters are set
 	Wrong   string
+	Publish bool // whoever looks may publish one
 }
 
 // eventLine is one event on a list.
@@ -28,7 +29,7 @@ type eventLine struct {
 
 func (v *visit) eventsPage() error {
 	query := v.r.URL.Query()
-	page := eventsView{Some: v.filtered("type", "source", "key", "since", "until")}
+	page := eventsView{Some: v.filtered("type", "source", "key", "since", "until"), Publish: v.may(hub.Operator)}
 	since, until, wrong := v.span()
 	page.Wrong = wrong
 	filter := store.EventFilter{

@@ -11,6 +11,8 @@ func historyRoutes() []route {
 		{"POST", "/share", operator, (*visit).shareTimeline, false},
 
 		{"GET", "/events", viewer, (*visit).eventsPage, false},
+		{"GET", "/events/new", operator, (*visit).newEventPage, false},
+		{"POST", "/events/new", operator, (*visit).publishEvent, false},
 		{"GET", "/events/{event}", viewer, (*visit).eventPage, false},
 		{"POST", "/events/{event}/replay", operator, (*visit).replayEvent, false},
 
