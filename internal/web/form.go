@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"hacek/internal/hub"
@@ -27,6 +28,7 @@ type Field struct {
 	Autocomplete          string
 	Required, Mono        bool
 	Options               []Option
+	List                  string // id of what is offered while one types
 	Pointer               string // where the settings have it: /name
 }
 
@@ -137,6 +139,21 @@ func (f *Form) at(fields []Field, pointer string) *Field {
 		pointer = pointer[:max(0, strings.LastIndexByte(pointer, '/'))]
 	}
 	return nil
+}
+
+// places are the parts of a form that somebody adds and removes, less the one that was removed just now and with the one
+// that was added. Each keeps its name, so that what belongs to it is found when one before it is gone.
+func (v *visit) places(part string, most int) []string {
+	typed, gone := v.r.PostForm[part], v.form("do_remove_"+part)
+	places := slices.DeleteFunc(slices.Clone(typed[:min(len(typed), hub.MaxListLen)]), func(place string) bool { return place == gone })
+	if v.form("do") == "add_"+part && len(places) < most {
+		n := 1
+		for slices.Contains(places, "new"+itoa(n)) {
+			n++
+		}
+		places = append(places, "new"+itoa(n))
+	}
+	return places
 }
 
 // ours tells a fault that has a page of its own from a refusal that belongs beside the form.

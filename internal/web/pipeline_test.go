@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +26,7 @@ import (
 
 var byTest = settings.By{Name: "test"}
 
-// erp gives the house an SQLite database with a table of orders, and pipelines that can be tried.
+// erp gives the house an SQLite database with tables of orders and their lines, and pipelines that can be tried.
 func (h *house) erp() {
 	h.Helper()
 	dir := h.TempDir()
@@ -33,7 +35,9 @@ func (h *house) erp() {
 		h.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(h.Context(), `CREATE TABLE orders (number TEXT PRIMARY KEY, state TEXT, warehouse TEXT NOT NULL)`); err != nil {
+	if _, err := db.ExecContext(h.Context(), `
+		CREATE TABLE orders (number TEXT PRIMARY KEY, state TEXT, warehouse TEXT NOT NULL);
+		CREATE TABLE order_lines (order_number TEXT NOT NULL, line_no INTEGER NOT NULL, sku TEXT NOT NULL, quantity TEXT, PRIMARY KEY (order_number, line_no))`); err != nil {
 		h.Fatal(err)
 	}
 	h.settings.Databases = connection.Options{Dir: dir}
@@ -216,6 +220,63 @@ func TestARowIsMatchedWithTheRealTable(t *testing.T) {
 	}
 	b.post(path+"/dry-run", "with", "type:order.created").want(http.StatusOK).has("Nothing was written", "Stops at step 2")
 	b.post(path+"/dry-run", "with", "evt_00000000000000000000000000").want(http.StatusNotFound)
+}
+
+// Order lines: rows below the order, each with its own two columns and arrows.
+func TestRowsBelowAreMatchedToo(t *testing.T) {
+	h := newHouse(t)
+	h.user(h.tenant, hub.Editor, nil)
+	h.erp()
+	h.eventType(`{"name":"order.created","sample":{"number":"A1","items":[{"lineNo":1,"sku":"X-1","amount":"2.50"}]}}`)
+	target := h.pipeline(h.tenant, "Orders", hub.Step{Type: hub.StepUpsert, Connection: "Money", Table: "orders", Key: []string{"number"},
+		Columns: map[string]string{"number": "#number#", "warehouse": "B"}})
+	b := h.as("editor@example.com")
+	path := pathOf(target) + "/steps/1"
+	post := func(form url.Values, fields ...string) page {
+		for i := 0; i < len(fields); i += 2 {
+			form.Set(fields[i], fields[i+1])
+		}
+		return b.do("POST", path, form)
+	}
+	form := formOf(t, b.get(path).want(200).has("Add rows below").hasNot("Remove these rows").text, path)
+	form = formOf(t, post(form, "do", "add_child").want(200).has("Remove these rows", `<option value="data.items">`).text, path)
+	post(form, "do", "save").want(422).has(`id="f-child.0.table-error"`, "is missing")
+	form = formOf(t, post(form, "do", "look", "child.0.table", "order_lines", "child.0.each", "data.items").want(200).
+		has("in the table order_lines", `name="child.0.value" value="#lineNo#"`, "X-1", `<option value="order_number" selected>`, `<option value="number" selected>`,
+			`name="child.0.key" value="line_no" checked`).text, path)
+	if columns := form["child.0.column"]; !slices.Equal(columns, []string{"line_no", "sku", "quantity"}) {
+		t.Fatalf("the columns are %v", columns)
+	}
+	form["child.0.value"] = []string{"#lineNo#", "#sku#", "#amount#"}
+	post(form, "do", "save", "child.0.replace", "on").want(http.StatusSeeOther)
+	want := hub.Child{Table: "order_lines", Each: "data.items", Replace: true, Key: []string{"line_no"}, Parent: map[string]string{"order_number": "number"},
+		Columns: map[string]string{"line_no": "#lineNo#", "sku": "#sku#", "quantity": "#amount#"}}
+	stored := func() hub.Target {
+		got, err := h.settings.Pipeline(t.Context(), h.tenant.No, target.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := stored().Pipeline.Steps[0].Children; len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+		t.Fatalf("stored is %+v", got)
+	}
+	version := stored().Version
+	form = formOf(t, b.get(path).want(200).has("2.50").text, path)
+	post(form, "do", "save").want(http.StatusSeeOther)
+	if now := stored().Version; now != version {
+		t.Errorf("saving the form untouched made version %d of %d", now, version)
+	}
+	form = formOf(t, post(form, "do", "add_child", "etag", formOf(t, b.get(path).text, path).Get("etag")).want(200).text, path)
+	form.Del("do")
+	form = formOf(t, post(form, "do_remove_child", "0").want(200).hasNot("in the table order_lines").text, path)
+	form.Del("do_remove_child")
+	form.Set("do_remove_child", form.Get("child"))
+	form = formOf(t, b.do("POST", path, form).want(200).hasNot("Remove these rows").text, path)
+	post(form, "do", "save").want(http.StatusSeeOther)
+	if got := stored().Pipeline.Steps[0].Children; len(got) != 0 {
+		t.Errorf("left are %+v", got)
+	}
 }
 
 func TestRule14_ForeignPipelinesAndTablesAreNotThere(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"hacek/internal/hub"
 )
@@ -22,7 +23,8 @@ type stepView struct {
 	Write          *writeForm
 	Simple, JSON   string // addresses of the two views
 	Paths          []dataPath
-	PathsOf        string // the number of the document that the values are from
+	Lists          []string // paths of what holds many
+	PathsOf        string   // the number of the document that the values are from
 	Result         *Badge
 	Error          string
 	Input, Output  *Cut
@@ -101,7 +103,11 @@ func (v *visit) showStep(typed *hub.Step, refusal error) error {
 	}
 	page.Clash.explain(page.Form)
 	for i := range fields {
-		page.Fields = append(page.Fields, &fields[i])
+		if at, below := strings.CutPrefix(fields[i].Name, "child."); below {
+			page.Write.below(at, &fields[i])
+		} else {
+			page.Fields = append(page.Fields, &fields[i])
+		}
 	}
 	if refusal != nil {
 		return v.refuse(refusal, "step", page.Title, page)
@@ -128,7 +134,7 @@ func (v *visit) saveStep() error {
 	} else {
 		err = v.readStep(&s, n)
 	}
-	if err == nil && v.form("do") == "look" {
+	if err == nil && (v.form("do") == "look" || v.form("do") == "add_child" || v.form("do_remove_child") != "") {
 		return v.showStep(&s, nil)
 	}
 	if err == nil {

@@ -98,7 +98,9 @@ func (p *stepView) walk(path string, value expr.Value, depth int) {
 			}
 		}
 	case expr.Array:
-		if first, there := value.Index(0); there {
+		first, there := value.Index(0)
+		p.Lists = append(p.Lists, path)
+		if there {
 			p.walk(path+"[0]", first, depth+1)
 		}
 	default:

@@ -252,22 +252,12 @@ func storedPlaces(e *hub.Endpoint) []string {
 	return places
 }
 
-// typedPlaces are those in the form, less the one that was removed just now and with the one that was added. Each keeps
-// its name, so that its secret is found when one before it is gone.
+// typedPlaces are those in the form; one at least.
 func (v *visit) typedPlaces() []string {
-	places, gone := v.r.PostForm["hmac"], v.form("do_remove_hmac")
-	places = slices.DeleteFunc(slices.Clone(places[:min(len(places), hub.MaxListLen)]), func(place string) bool { return place == gone })
-	if v.form("do") == "add_hmac" && len(places) < mostSignatures {
-		n := 1
-		for slices.Contains(places, "new"+strconv.Itoa(n)) {
-			n++
-		}
-		places = append(places, "new"+strconv.Itoa(n))
+	if places := v.places("hmac", mostSignatures); len(places) > 0 {
+		return places
 	}
-	if len(places) == 0 {
-		return []string{"0"}
-	}
-	return places
+	return []string{"0"}
 }
 
 var (

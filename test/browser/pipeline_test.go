@@ -188,3 +188,66 @@ func (h *testHub) path(w *window) string {
 	}
 	return at
 }
+
+// TestTheLinesOfAnOrderBecomeRows: whoever connects a shop sets up the rows below an order in the same two columns as the
+// order, and the lines arrive.
+func TestTheLinesOfAnOrderBecomeRows(t *testing.T) {
+	t.Parallel()
+	h := startHub(t)
+	db := h.erp(t)
+	if _, err := db.ExecContext(t.Context(), `
+		CREATE TABLE sales (number TEXT PRIMARY KEY, customer TEXT NOT NULL);
+		CREATE TABLE sale_lines (sale_number TEXT NOT NULL, line_no INTEGER NOT NULL, sku TEXT NOT NULL, quantity NUMERIC, PRIMARY KEY (sale_number, line_no))`); err != nil {
+		t.Fatal(err)
+	}
+	h.api(t, "PUT", "/v1/event-types/sale.closed", `{"title":{"en":"Sale"},"key":"number","sample":{"number":"S1","customer":"Žofie Černá","items":[{"lineNo":1,"sku":"X-1","amount":"2.5"}]}}`)
+	h.api(t, "POST", "/v1/pipelines", `{"name":"Sales","subscription":{"event_types":["sale.closed"]},"steps":[{"type":"upsert","connection":"Money","table":"sales","key":["number"],
+		"columns":{"number":"#number#","customer":"#customer#"}}]}`)
+	w := h.open(t, "en")
+	w.first()
+	w.visit("/pipelines")
+	w.press("Sales")
+	w.press("Edit step 1")
+	w.press("Add rows below")
+	w.see("Rows below, in another table")
+	w.inPart("Rows below, in another table", "Table", "sale_lines")
+	w.fill("One row for each entry of", "data.items")
+	w.inPart("Rows below, in another table", "Rows that the list lacks", "are deleted (replaced)")
+	w.pressIn("Rows below, in another table", "Show tables and columns")
+	w.see("Rows below, in the table sale_lines", "From the row above, table sales", "line_no", "X-1")
+	w.glance("pipeline-step-below")
+	w.enter("Value for quantity", "#amount#")
+	w.press("Save")
+	w.see(words("en")("web_pipeline.step_saved", "number", "1"))
+	h.api(t, "POST", "/v1/events", `{"type":"sale.closed","data":{"number":"S7","customer":"Óskar","items":[{"lineNo":1,"sku":"X-1","amount":"2.5"},{"lineNo":2,"sku":"X-2","amount":"1"}]}}`)
+	const want = "1 X-1 2.5,2 X-2 1"
+	var lines string
+	var err error
+	for deadline := time.Now().Add(patience); lines != want && time.Now().Before(deadline); w.rest() {
+		err = db.QueryRowContext(t.Context(), `SELECT coalesce(group_concat(line_no || ' ' || sku || ' ' || quantity), '') FROM sale_lines WHERE sale_number = 'S7'`).Scan(&lines)
+	}
+	if lines != want {
+		t.Errorf("the lines are %q %v", lines, err)
+	}
+	w.press("Edit step 1")
+	w.see("Rows below, in the table sale_lines")
+	w.inspect("pipeline-step-lines", "en")
+}
+
+// inPart is choose within a part of the page that has a heading of its own.
+func (w *window) inPart(part, label, option string) {
+	w.Helper()
+	w.find("a choice", partOf+`
+		const field = [...(part?.querySelectorAll("label") ?? [])].find((e) => text(e) === words[1])?.control;
+		const option = [...(field?.options ?? [])].find((o) => o.text.trim() === words[2]);
+		if (!option) return null;
+		field.value = option.value;
+		return field;
+	}`, part, label, option)
+}
+
+// pressIn presses a button within such a part.
+func (w *window) pressIn(part, word string) {
+	w.Helper()
+	w.with(clicked, "a button", partOf+`return [...(part?.querySelectorAll("button") ?? [])].find((e) => text(e) === words[1]);}`, part, word)
+}

@@ -142,11 +142,14 @@ func TestAConditionIsBuiltAndSeenOnRealEvents(t *testing.T) {
 	w.inspect("webhook-delete", "en")
 }
 
+// partOf begins a script that looks within a part of a form, found by its heading.
+const partOf = `(words, shown, text) => {
+	const part = [...document.querySelectorAll("fieldset")].filter(shown).find((e) => e.querySelector("legend")?.textContent.trim() === words[0]);`
+
 // fillIn fills a field of a part that has a heading of its own, where other parts have fields of the same name.
 func (w *window) fillIn(part, label, value string) {
 	w.Helper()
-	w.with(written(value), "a field", `(words, shown, text) => {
-		const part = [...document.querySelectorAll("fieldset")].filter(shown).find((e) => e.querySelector("legend")?.textContent === words[0]);
+	w.with(written(value), "a field", partOf+`
 		return [...(part?.querySelectorAll("label") ?? [])].find((e) => text(e) === words[1])?.control;
 	}`, part, label)
 }
