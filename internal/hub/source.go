@@ -115,6 +115,7 @@ type SourcePreview struct {
 	Events   int              // that they would become
 	Repeats  int              // pieces that would be repeats of earlier ones
 	Ignored  int              // pieces that would not be accepted by rule
+	More     bool             // there are older ones that were not looked at
 	Each     []PreviewRequest // oldest first
 }
 

@@ -10,10 +10,12 @@ import (
 	"hacek/internal/store"
 )
 
-// MaxPreview is how many requests a preview looks at, and DefaultPreview how many when nobody says.
+// MaxPreview is how many requests a preview looks at, DefaultPreview how many when nobody says, and MaxSince how many of a
+// whole time.
 const (
 	MaxPreview     = 100
 	DefaultPreview = 12
+	MaxSince       = 500
 )
 
 // Preview applies settings, saved or not, to the source's last verified requests. It changes nothing.
@@ -21,7 +23,15 @@ func (r *Receiver) Preview(ctx context.Context, tenant int64, s settings.Source,
 	if last <= 0 {
 		last = DefaultPreview
 	}
-	last = min(last, MaxPreview)
+	return r.preview(ctx, store.RequestFilter{Tenant: tenant, Source: s.No}, s, min(last, MaxPreview))
+}
+
+// PreviewSince is Preview for what came since a moment.
+func (r *Receiver) PreviewSince(ctx context.Context, tenant int64, s settings.Source, since time.Time) (hub.SourcePreview, error) {
+	return r.preview(ctx, store.RequestFilter{Tenant: tenant, Source: s.No, Since: since}, s, MaxSince)
+}
+
+func (r *Receiver) preview(ctx context.Context, f store.RequestFilter, s settings.Source, last int) (hub.SourcePreview, error) {
 	l := r.compile(s)
 	if l.broken != nil {
 		return hub.SourcePreview{}, hub.Errorf(hub.Invalid, "these settings cannot be used: %v", l.broken)
@@ -29,16 +39,22 @@ func (r *Receiver) Preview(ctx context.Context, tenant int64, s settings.Source,
 	if l.unreadable != nil {
 		return hub.SourcePreview{}, hub.Errorf(hub.Invalid, "the accepting condition cannot be read: %v", l.unreadable)
 	}
-	wanted := []string{hub.RequestAccepted, hub.RequestDuplicate, hub.RequestIgnored, hub.RequestReleased}
-	list, _, err := r.Store.Requests(ctx, store.RequestFilter{Tenant: tenant, Source: s.No, Outcomes: wanted}, store.Page{Limit: last})
-	if err != nil {
-		return hub.SourcePreview{}, err
+	f.Outcomes = []string{hub.RequestAccepted, hub.RequestDuplicate, hub.RequestIgnored, hub.RequestReleased}
+	var list []hub.InRequest
+	more := true
+	for cursor := ""; more && len(list) < last; {
+		page, next, err := r.Store.Requests(ctx, f, store.Page{Limit: min(last-len(list), MaxPreview), Cursor: cursor})
+		if err != nil {
+			return hub.SourcePreview{}, err
+		}
+		list = append(list, page...)
+		cursor, more = next, next != ""
 	}
 	slices.Reverse(list)
-	p := hub.SourcePreview{Requests: len(list), Each: []hub.PreviewRequest{}}
+	p := hub.SourcePreview{Requests: len(list), More: more, Each: []hub.PreviewRequest{}}
 	seen := map[string]seenAt{}
 	for _, kept := range list {
-		whole, err := r.Store.InRequest(ctx, tenant, s.No, kept.ID)
+		whole, err := r.Store.InRequest(ctx, f.Tenant, s.No, kept.ID)
 		if hub.CodeOf(err) == hub.NotFound {
 			p.Requests-- // it has just gone
 			continue

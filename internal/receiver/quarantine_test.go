@@ -397,6 +397,16 @@ func TestM6_PreviewOfRepeats(t *testing.T) {
 	if p.Requests != 10 || p.Events != 2 || p.Ignored != 8 {
 		t.Errorf("accepting one order: %+v", p)
 	}
+	since, err := g.PreviewSince(g.ctx, tenant, s, g.clock.Now().Add(-time.Hour))
+	if err != nil || since.Requests != 12 || since.More {
+		t.Errorf("of the last hour %+v %v", since, err)
+	}
+	if since, err = g.PreviewSince(g.ctx, tenant, s, g.clock.Now().Add(time.Hour)); err != nil || since.Requests != 0 {
+		t.Errorf("of what is to come %+v %v", since, err)
+	}
+	if p := preview(func(*settings.Source) {}, 3); !p.More || p.Requests != 3 {
+		t.Errorf("of twelve, three are all: %+v", p)
+	}
 	if n := len(g.events()); n != 12 {
 		t.Errorf("the preview published: %d events", n)
 	}

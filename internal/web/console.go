@@ -38,6 +38,7 @@ type Console struct {
 	// What the receiver does for the pages of sources. Nil: it does not run, and the pages say so.
 	Release       func(ctx context.Context, tenant int64, source, request hub.ID, reason, by string) ([]hub.ID, error)
 	PreviewSource func(ctx context.Context, tenant int64, s settings.Source, last int) (hub.SourcePreview, error)
+	PreviewSince  func(ctx context.Context, tenant int64, s settings.Source, since time.Time) (hub.SourcePreview, error)
 	Trigger       func(ctx context.Context, s settings.Source, eventType string) (hub.InRequest, error)
 
 	// Support answers with the bundle for whoever helps. Nil: there is none.

@@ -67,8 +67,8 @@ func (v *visit) savePipeline() error {
 	} else {
 		v.readSubscription(&p)
 	}
-	if err == nil && !v.judged(t.Pipeline.Subscription, p.Subscription) {
-		week, judged := v.lastWeek(t.Pipeline.Subscription, p.Subscription, weekWords{"web_pipeline.week", "web_pipeline.week_new", "web_pipeline.week_gone"})
+	if err == nil && !v.judged(t.Pipeline.Subscription.Condition, p.Subscription.Condition) {
+		week, judged := v.lastWeek(t.Pipeline.Subscription, p.Subscription, weekWords{"web_pipeline.week", "web_pipeline.week_new", "web_pipeline.week_gone", "web_webhook.week_cut", "web_webhook.week_save"})
 		if judged == nil {
 			return v.showPipelineWeek(&p, week)
 		}

@@ -20,7 +20,8 @@ type sourceFormView struct {
 	Own                []*Field // settings of the provider's scheme
 	Types              []providerEvent
 	Preview            *previewView
-	Secrets            int // that are valid now
+	Week               *week // before a changed rule is saved
+	Secrets            int   // that are valid now
 	CanPreview         bool
 }
 
@@ -75,11 +76,12 @@ func (v *visit) sourceForm(s settings.Source, refusal error, preview *hub.Source
 	if page.HMAC = s.Verify.HMAC != nil; page.HMAC {
 		fields = append(fields, v.hmacFields(s.Verify.HMAC)...)
 	}
-	if preview != nil {
+	if refusal == nil && !methodReads(v.r) {
 		for i := range fields {
 			if fields[i].Type != "password" {
 				fields[i].Value = v.form(fields[i].Name)
 			}
+			v.askAgain(&fields[i])
 		}
 	}
 	page.Form = v.newForm(page.Path+"/edit", refusal, fields...)
@@ -214,12 +216,88 @@ func (v *visit) saveSource() error {
 		return v.previewSource(s, patch)
 	}
 	if err == nil {
+		var asks bool
+		if asks, err = v.showSourceWeek(s, patch); asks {
+			return err
+		}
+	}
+	if err == nil {
 		var saved settings.Source
 		if saved, err = v.Settings.PatchSource(v.ctx(), v.tenant(), s.ID.Text(hub.SourcePrefix), patch, v.form("etag"), v.by()); err == nil {
 			return v.goTo(sourcePath(&saved), "web_source.saved", "name", saved.Name)
 		}
 	}
 	return v.refuseSource(s, err)
+}
+
+// acceptOf is which requests a source accepts, as one text.
+func acceptOf(a hub.Accept) string {
+	text, _ := json.Marshal(a) //nolint:errcheck // texts alone
+	return string(text)
+}
+
+// showSourceWeek shows first what a changed rule would have made of the last week's requests; false when there is nothing
+// to ask.
+func (v *visit) showSourceWeek(s settings.Source, patch json.RawMessage) (asks bool, err error) {
+	draft, err := v.Settings.DraftSource(v.ctx(), v.tenant(), s.ID.Text(hub.SourcePrefix), patch)
+	if err != nil || v.PreviewSince == nil || v.judged(acceptOf(s.Accept), acceptOf(draft.Accept)) {
+		return false, err
+	}
+	week, err := v.sourceWeek(s, draft)
+	if err != nil {
+		return false, err
+	}
+	page, err := v.sourceForm(s, nil, nil)
+	if err != nil {
+		return true, err
+	}
+	page.Form.ETag, page.Week = v.form("etag"), week
+	return true, v.show("source_edit", s.Name, page)
+}
+
+// sourceWeek compares what the settings of a source, stored and changed, make of the last week's requests.
+func (v *visit) sourceWeek(before, after settings.Source) (*week, error) {
+	since := v.moment.AddDate(0, 0, -weekDays)
+	was, err := v.PreviewSince(v.ctx(), v.tenant(), before, since)
+	if err != nil {
+		return nil, err
+	}
+	will, err := v.PreviewSince(v.ctx(), v.tenant(), after, since)
+	if err != nil {
+		return nil, err
+	}
+	events := map[hub.ID]int{}
+	for _, r := range was.Each {
+		events[r.ID] = freshOf(r)
+	}
+	words := weekWords{"web_source.week_events", "web_source.week_new", "web_source.week_gone", "web_source.week_cut", "web_source.week_save"}
+	var c change
+	var news []otherEvent
+	for _, r := range slices.Backward(will.Each) { // the newest first
+		a, came := events[r.ID]
+		if !came {
+			continue // it has come just now
+		}
+		b := freshOf(r)
+		c.count(a, b)
+		if a == b || len(news) == mostOthers {
+			continue
+		}
+		reason := v.lang.Text(words.more)
+		if a > b {
+			reason = strings.TrimSuffix(v.lang.Text(words.less)+": "+v.why(veil(&after, r.Reason)), ": ")
+		}
+		news = append(news, otherEvent{v.when(r.At), requestPath(&before, r.ID), reason})
+	}
+	return v.week(c, news, words, was.More, acceptOf(after.Accept)), nil
+}
+
+// freshOf is how many new events a request would become.
+func freshOf(r hub.PreviewRequest) (n int) {
+	for _, e := range r.Events {
+		n += oneIf(e.RepeatOf.IsZero())
+	}
+	return n
 }
 
 func (v *visit) refuseSource(s settings.Source, refusal error) error {

@@ -44,7 +44,8 @@ func newGate(t *testing.T) *gate {
 	}}
 	h.settings.SourceChanged = g.receiver.SetSource
 	h.console.PublicURL = func(string) string { return "https://hub.example" }
-	h.console.Release, h.console.PreviewSource, h.console.Trigger = g.receiver.Release, g.receiver.Preview, g.receiver.Trigger
+	h.console.Release, h.console.Trigger = g.receiver.Release, g.receiver.Trigger
+	h.console.PreviewSource, h.console.PreviewSince = g.receiver.Preview, g.receiver.PreviewSince
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- g.receiver.Run(ctx) }()
@@ -166,6 +167,7 @@ func TestASourcesSettingsAreTriedBeforeTheyAreSaved(t *testing.T) {
 		"view", "expert", "name", "Our shop", "types", "a", "event_type", "body.event", "key", "body.code", "zone", "Europe/Prague",
 		"duplicate", "body.event\nbody.code", "window", "48h", "status", "200", "answer_type", "text/plain", "max_body", "1MiB",
 		"path", strings.TrimPrefix(path, "/in/"), "header", "X-Signature", "algorithm", "sha256", "encoding", "hex", "signed", "#body#",
+		"judged", `as:{"event_types":["a"],"condition":""}`,
 	}
 	b.post(page+"/edit", append(typed, "do", "preview", "etag", `"1"`)...).want(200).
 		has("The last 3 requests would become one event.", "One would be a repeat.", "One would not be accepted.", "body.event\nbody.code")
@@ -274,4 +276,61 @@ func TestRule14_ForeignSourcesAreNotThere(t *testing.T) {
 	b.get("/sources/Our%20shop").want(404).hasNot("2018000057")
 	b.get("/sources").want(200).hasNot("Our shop")
 	b.get("/quarantine").want(200).hasNot("Our shop")
+}
+
+func TestASourcesRuleIsSeenOnLastWeeksRequestsFirst(t *testing.T) {
+	g := newGate(t)
+	g.user(g.tenant, hub.Editor, nil)
+	b := g.as("editor@example.com")
+	page, path := g.hmacSource(b, "Shop")
+	for _, code := range []string{"A1", "B2", "C3"} {
+		g.send(path, hmacSecret, `{"event":"order.created","code":"`+code+`","total":`+code[1:]+`00}`)
+	}
+	g.send(path, "another secret", `{"event":"order.created","code":"forged","total":900}`)
+	stored := func() settings.Source {
+		s, err := g.settings.Source(t.Context(), g.tenant.No, "Shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	edit := page + "/edit"
+	form := formOf(t, b.get(edit).want(200).text, edit)
+	form.Set("condition", "num(data.total) > 100.0")
+	form.Set("labels", "team=a")
+	form.Set("secret", "planted-new-secret")
+	form.Set("do", "save")
+	asked := b.do("POST", edit, form).want(200).
+		has("Of 3 requests of the last 7 days, 2 events would come; it was 3.", "0 more, 1 fewer. Nothing is saved yet.", "would no longer become an event", "Save the rule",
+			"num(data.total) &gt; 100.0", "team=a", "What you typed here is not sent back. Type it again.").
+		hasNot("planted-new-secret")
+	if s := stored(); s.Accept.Condition != "" || len(s.Labels) != 0 {
+		t.Fatalf("stored unasked: %+v", s)
+	}
+	form = formOf(t, asked.text, edit)
+	form.Set("condition", "num(data.total) > 200.0") // not what was judged
+	form.Set("do", "save")
+	form = formOf(t, b.do("POST", edit, form).want(200).has("1 event would come; it was 3.").text, edit)
+	form.Set("do", "save")
+	b.do("POST", edit, form).want(http.StatusSeeOther)
+	if s := stored(); s.Accept.Condition != "num(data.total) > 200.0" || s.Labels["team"] != "a" {
+		t.Fatalf("stored is %+v", s)
+	}
+	form = formOf(t, b.get(edit).want(200).text, edit)
+	form.Set("types", "order.paid")
+	form.Set("do", "save")
+	b.do("POST", edit, form).want(200).has("0 events would come; it was 1.")
+	form.Set("condition", "num(")
+	b.do("POST", edit, form).want(422).has(`id="f-condition-error"`)
+	form = formOf(t, b.get(edit).want(200).text, edit)
+	form.Set("labels", "")
+	form.Set("do", "save")
+	b.do("POST", edit, form).want(http.StatusSeeOther) // the rule is as it was: nothing to ask
+	if s := stored(); len(s.Labels) != 0 {
+		t.Errorf("left are %v", s.Labels)
+	}
+	g.clock.Advance(8 * 24 * time.Hour)
+	form.Set("condition", "")
+	form.Set("do", "save")
+	g.as("editor@example.com").do("POST", edit, form).want(200).has("Of 0 requests of the last 7 days")
 }

@@ -11,7 +11,6 @@ import (
 	"hacek/internal/expr"
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
-	"hacek/internal/store"
 )
 
 // conditionRule is one line of the condition builder.
@@ -253,49 +252,9 @@ type hundredBar struct {
 	Yes bool
 }
 
-type otherEvent struct{ Number, Path, Reason string }
+const lastHundred = 100
 
-const (
-	lastHundred = 100
-	mostOthers  = 10
-	mostWeek    = 2000 // events that are judged at once
-	weekDays    = 7
-)
-
-// past calls do for the tenant's newest events of the types, at most so many.
-func (v *visit) past(types []string, since time.Time, most int, do func(*hub.Event, *expr.Scope)) (more bool, err error) {
-	shows, err := v.shows()
-	if err != nil {
-		return false, err
-	}
-	n, cursor := 0, ""
-	for looked := 0; looked < mostWeek; {
-		events, next, err := v.Store.Events(v.ctx(), store.EventFilter{Tenant: v.tenant(), Since: since}, store.Page{Limit: 200, Cursor: cursor})
-		if err != nil {
-			return false, err
-		}
-		looked += max(len(events), 1)
-		for _, e := range events {
-			if len(types) > 0 && !slices.ContainsFunc(types, func(pattern string) bool { return hub.MatchesType(pattern, e.Type) }) {
-				continue
-			}
-			doc, err := expr.ParseDoc(e.Data)
-			if err != nil || !shows(e.Type) {
-				continue
-			}
-			if n++; n > most {
-				return true, nil
-			}
-			do(e, ingest.Scope(e, doc))
-		}
-		if cursor = next; next == "" {
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// lastHundred tries a condition on the last events of the kinds. A condition that cannot be read gives nil; the form
+// tryHundred tries a condition on the last events of the kinds. A condition that cannot be read gives nil; the form
 // marks it.
 func (v *visit) tryHundred(sub hub.Subscription) (*hundred, error) {
 	if sub.Condition == "" {
@@ -325,11 +284,4 @@ func (v *visit) tryHundred(sub hub.Subscription) (*hundred, error) {
 		h.Of++
 	})
 	return h, err
-}
-
-func eventNumber(e *hub.Event) string {
-	if e.Key != "" {
-		return e.Key
-	}
-	return e.ID.Text(hub.EventPrefix)
 }

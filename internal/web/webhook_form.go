@@ -101,7 +101,7 @@ func (v *visit) workWebhook(t *hub.Target) error {
 	if do != "save" && do != "test" {
 		return v.showWebhookForm(t, e, nil, wrong)
 	}
-	if t != nil && wrong == nil && !v.judged(stored.Subscription, e.Subscription) {
+	if t != nil && wrong == nil && !v.judged(stored.Subscription.Condition, e.Subscription.Condition) {
 		return v.showWeek(t, e, stored)
 	}
 	made, err := v.storeWebhook(t, e, wrong)
@@ -310,7 +310,7 @@ func fieldsMode(e *hub.Endpoint) string {
 
 // showWeek shows first what the change would have done to last week's events.
 func (v *visit) showWeek(t *hub.Target, e, stored hub.Endpoint) error {
-	week, err := v.lastWeek(stored.Subscription, e.Subscription, weekWords{"web_webhook.week", "web_webhook.week_new", "web_webhook.week_gone"})
+	week, err := v.lastWeek(stored.Subscription, e.Subscription, weekWords{"web_webhook.week", "web_webhook.week_new", "web_webhook.week_gone", "web_webhook.week_cut", "web_webhook.week_save"})
 	if err != nil {
 		return v.refuseWebhook(t, e, err)
 	}

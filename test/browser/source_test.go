@@ -191,3 +191,33 @@ func TestEverythingThatComesInIsShown(t *testing.T) {
 	w.fill("Password", "a p@ss/word")
 	w.inspect("connection-form", "en")
 }
+
+// TestARuleIsTriedOnRealRequestsFirst: whoever narrows what a source accepts sees what that would have done to the last
+// week's requests, and decides then.
+func TestARuleIsTriedOnRealRequestsFirst(t *testing.T) {
+	t.Parallel()
+	for _, language := range []string{"en", "de"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			say, h := words(language), startHub(t)
+			h.api(t, "POST", "/v1/sources", `{"name":"Kůň & syn","path":"shoptet-main","preset":"shoptet","verify":{"secrets":["`+shoptetSecret+`"]}}`)
+			h.theirs(t, "/in/shoptet-main", shoptetSecret, shoptetNotice)
+			h.theirs(t, "/in/shoptet-main", shoptetSecret, strings.Replace(shoptetNotice, "order:create", "order:update", 1))
+			w := h.open(t, "en")
+			w.first()
+			w.do(speak(language))
+			w.visit("/sources")
+			w.press("Kůň & syn")
+			w.press(say("web.action.edit"))
+			w.fill(say("web_source.accept_types"), "order:create")
+			w.press(say("web.action.save"))
+			w.see(say("web_source.week_events", "count", 1, "before", "2", "all", "2"), say("web_source.week_gone"))
+			if kept := h.api(t, "GET", "/v1/sources", ""); strings.Contains(kept, `"event_types":["order:create"]`) {
+				t.Errorf("it is saved already: %s", kept)
+			}
+			w.glance("source-week-" + language)
+			w.press(say("web_source.week_save"))
+			w.see(say("web_source.saved", "name", "Kůň & syn"), "order:create")
+		})
+	}
+}
