@@ -77,16 +77,10 @@ func (v *visit) eventFacts(e *hub.Event) []setting {
 		{v.lang.Text("web_history.happened"), v.lang.Moment(e.Time, v.zone)},
 		{v.lang.Text("web_history.event_id"), e.ID.Text(hub.EventPrefix)},
 	}
-	for _, more := range []setting{
-		{v.lang.Text("web_history.vendor_type"), e.VendorType}, {v.lang.Text("web_history.caller_id"), e.CallerID},
-		{v.lang.Text("web_history.refs"), strings.Join(e.Refs, ", ")}, {v.lang.Text("web_history.channels"), strings.Join(e.Channels, ", ")},
-		{v.lang.Text("web_history.metadata"), string(e.Metadata)},
-	} {
-		if more.Value != "" {
-			facts = append(facts, more)
-		}
-	}
-	return facts
+	return append(facts, given(
+		setting{v.lang.Text("web_history.vendor_type"), e.VendorType}, setting{v.lang.Text("web_history.caller_id"), e.CallerID},
+		setting{v.lang.Text("web_history.refs"), strings.Join(e.Refs, ", ")}, setting{v.lang.Text("web_history.channels"), strings.Join(e.Channels, ", ")},
+		setting{v.lang.Text("web_history.metadata"), string(e.Metadata)})...)
 }
 
 // replayEvent sends one event again: to one target whatever its subscription says, or to all that take it today.

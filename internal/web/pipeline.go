@@ -12,6 +12,7 @@ type pipelineView struct {
 	Name, Path, ETag string
 	Events, Sources  []string
 	Condition        string
+	Description      string
 	Steps            []stepCard
 	Last             *lastRun
 	AllPath          string
@@ -47,7 +48,7 @@ func (v *visit) pipeline(paused, refusal error) (pipelineView, error) {
 	}
 	page := pipelineView{
 		targetSide: side, Name: t.Name, Path: targetPath(&t), ETag: pipelineETag(&t),
-		Sources: t.Pipeline.Subscription.Sources, Condition: t.Pipeline.Subscription.Condition,
+		Description: t.Pipeline.Description, Sources: t.Pipeline.Subscription.Sources, Condition: t.Pipeline.Subscription.Condition,
 		Kinds: v.stepKinds(), AllPath: "/deliveries?target=" + t.ID.Text(hub.PipelinePrefix),
 	}
 	types, err := v.eventTypes()

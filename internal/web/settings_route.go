@@ -9,6 +9,7 @@ func settingsRoutes() []route {
 		{"GET", "/start", viewer, (*visit).startPage, false},
 		{"GET", "/start/{way}", viewer, (*visit).startWayPage, false},
 		{"POST", "/start/look", editor, (*visit).startSample, false},
+		{"POST", "/start/look/remove", editor, (*visit).removeSample, false},
 		{"POST", "/start/event", editor, (*visit).startEvent, false},
 
 		{"GET", "/settings", viewer, (*visit).settingsPage, false},

@@ -189,7 +189,7 @@ func (v *visit) sourceSettings(s *hub.Source) []setting {
 	if s.Listener != "" {
 		list = append(list, setting{v.lang.Text("web_source.listener"), s.Listener})
 	}
-	return list
+	return append(list, given(setting{v.lang.Text("web_source.description"), s.Description}, setting{v.lang.Text("web_webhook.labels"), linesOf(s.Labels, "=")})...)
 }
 
 // switchSource turns a source on or off.

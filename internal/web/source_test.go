@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hacek/internal/hub"
+	"hacek/internal/pipeline"
 	"hacek/internal/receiver"
 	"hacek/internal/settings"
 	"hacek/internal/store"
@@ -333,4 +334,60 @@ func TestASourcesRuleIsSeenOnLastWeeksRequestsFirst(t *testing.T) {
 	form.Set("condition", "")
 	form.Set("do", "save")
 	g.as("editor@example.com").do("POST", edit, form).want(200).has("Of 0 requests of the last 7 days")
+}
+
+// Looking around shows a hub at work: several kinds of events, and each end that a delivery can take; and it goes again.
+func TestWhoOnlyLooksAroundSeesAHubAtWork(t *testing.T) {
+	g := newGate(t)
+	g.user(g.tenant, hub.Editor, nil)
+	g.user(g.tenant, hub.Viewer, nil)
+	g.settings.Runner = &pipeline.Runner{}
+	b := g.as("editor@example.com")
+	own := g.endpoint(g.tenant, "Their own")
+	b.get("/start/look").want(200).has("Make the sample shop").hasNot("Remove the sample data")
+	b.post("/start/look").want(http.StatusSeeOther)
+	b.get("/start/look").want(200).has("See the event", "Delivered, failed, waiting", "Remove the sample data").hasNot("Make the sample shop")
+	g.as("viewer@example.com").get("/start/look").want(200).hasNot("Remove the sample data")
+	b.get("/events").want(200).has("order.created", "order.updated", "invoice.created", "customer.created").hasNot("customer.updated")
+	shop, err := g.settings.Source(t.Context(), g.tenant.No, "Sample shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignored, _, err := g.store.Requests(t.Context(), store.RequestFilter{Tenant: g.tenant.No, Source: shop.No, Outcomes: []string{hub.RequestIgnored}}, onePage)
+	if err != nil || len(ignored) != 1 {
+		t.Errorf("ignored are %v %v", ignored, err)
+	}
+	owed := func(name string, kind hub.Kind) []store.DeliveryRow {
+		target, err := g.settings.Target(t.Context(), g.tenant.No, kind, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, _, err := g.store.Deliveries(t.Context(), store.DeliveryFilter{Tenant: g.tenant.No, Targets: []int64{target.No}}, onePage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	if orders, invoices, warehouse := owed("Sample: orders and customers", hub.KindPipeline), owed("Sample: invoices", hub.KindPipeline), owed("Sample: warehouse", hub.KindEndpoint); len(orders) != 3 || len(invoices) != 1 || len(warehouse) != 4 {
+		t.Errorf("owed are %d, %d and %d", len(orders), len(invoices), len(warehouse))
+	}
+	g.publish("order.created", "2018000099", `{"event":"order:create"}`) // their own shop's
+	if paused := g.one("Sample: warehouse"); paused.State != hub.Paused || len(owed("Sample: warehouse", hub.KindEndpoint)) != 4 {
+		t.Errorf("the sample's webhook is %s and hears of what is no sample", paused.State)
+	}
+	g.attempt(owed("Sample: orders and customers", hub.KindPipeline)[0], hub.Attempt{Result: hub.Succeeded})
+	b.get("/start/look").want(200).hasNot("The sample events have arrived")
+	b.post("/start/look").want(http.StatusSeeOther) // again makes nothing
+	if n := len(owed("Sample: invoices", hub.KindPipeline)); n != 1 {
+		t.Errorf("looking twice made %d", n)
+	}
+	g.as("viewer@example.com").post("/start/look/remove").want(http.StatusForbidden)
+	b.post("/start/look/remove").want(http.StatusSeeOther)
+	b.get("/start/look").want(200).has("The sample data are removed.", "Make the sample shop").hasNot("Remove the sample data")
+	b.get("/webhooks").want(200).has("Their own").hasNot("Sample")
+	b.get("/pipelines").want(200).hasNot("Sample")
+	b.get("/sources").want(200).hasNot("Sample")
+	if got := g.one("Their own"); got.ID != own.ID || got.Deleted {
+		t.Error("what is not a sample is gone")
+	}
 }

@@ -1,8 +1,6 @@
 package web
 
 import (
-	"crypto/rand"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -35,7 +33,9 @@ type startWayView struct {
 	Title, Path string
 	Steps       []startStep
 	Done        bool
-	Receives    bool // and what came may go on from here
+	Came        string // what to say then
+	Receives    bool   // and what came may go on from here
+	Remove      string // where what was made for looking is removed; "" when there is none
 	Refused     *Form
 }
 
@@ -106,7 +106,7 @@ func (v *visit) startWay(way string) (startWayView, error) {
 	if err != nil {
 		return startWayView{}, err
 	}
-	page := startWayView{Path: "/start/" + way}
+	page := startWayView{Path: "/start/" + way, Came: v.lang.Text("web_start.done")}
 	switch way {
 	case "receive":
 		page.Title = v.lang.Text("web_login.start_receive")
@@ -118,8 +118,10 @@ func (v *visit) startWay(way string) (startWayView, error) {
 		page.Title = v.lang.Text("web_login.start_both")
 		page.Steps = []startStep{v.stepSource(p), v.stepEndpoint(p), v.stepCame(p), v.stepDelivered(p)}
 	case "look":
-		page.Title = v.lang.Text("web_login.start_look")
-		page.Steps = []startStep{v.stepSample(p), v.stepCame(p)}
+		page.Title, page.Came = v.lang.Text("web_login.start_look"), v.lang.Text("web_start.sample_done")
+		if page.Steps, page.Remove, err = v.lookSteps(); err != nil {
+			return page, err
+		}
 	default:
 		return page, hub.Errorf(hub.NotFound, "%s", v.r.URL.Path)
 	}
@@ -182,53 +184,6 @@ func (v *visit) stepDelivered(p progress) startStep {
 		s.Path, s.Word = eventPath(p.accepted), v.lang.Text("web_start.see_event")
 	}
 	return s
-}
-
-func (v *visit) stepSample(p progress) startStep {
-	s := startStep{Title: v.lang.Text("web_start.sample"), Text: v.lang.Text("web_start.sample_text"), Action: "/start/look", Send: v.lang.Text("web_start.sample_go")}
-	if p.source != nil {
-		s.Done, s.Action, s.Path, s.Word = true, "", sourcePath(p.source), visible(p.source.Name)
-	}
-	return s
-}
-
-// sampleShop is the provider whose signed sample the sample shop sends.
-const sampleShop = "shoptet"
-
-// startSample makes a source and has it sent a signed sample, as a shop would: nothing leaves the machine.
-func (v *visit) startSample() error {
-	err := v.makeSample()
-	if err == nil {
-		return v.goTo("/start/look", "")
-	}
-	if ours(err) {
-		return err
-	}
-	page, broken := v.startWay("look")
-	if broken != nil {
-		return broken
-	}
-	page.Refused = v.newForm(page.Path, err)
-	return v.refuse(err, "start_way", page.Title, page)
-}
-
-func (v *visit) makeSample() error {
-	if v.Trigger == nil {
-		return hub.Errorf(hub.Unavailable, "%s", v.lang.Text("web_source.no_receiver"))
-	}
-	raw, err := json.Marshal(map[string]any{
-		"name": v.lang.Text("web_start.sample_name"), "preset": sampleShop, "path": "sample-" + strings.ToLower(rand.Text()[:10]),
-		"verify": map[string]any{"scheme": sampleShop, "secrets": []string{rand.Text()}},
-	})
-	if err != nil {
-		return err
-	}
-	s, err := v.Settings.CreateSource(v.ctx(), v.tenant(), raw, v.by())
-	if err != nil {
-		return err
-	}
-	_, err = v.Trigger(v.ctx(), s, "")
-	return err
 }
 
 // startEvent publishes a sample of what the newest webhook waits for, through the same door as any other event.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,6 +20,11 @@ type webhookView struct {
 }
 
 type setting struct{ Name, Value string }
+
+// given are those that are set.
+func given(settings ...setting) []setting {
+	return slices.DeleteFunc(settings, func(s setting) bool { return s.Value == "" })
+}
 
 type deliveryLine struct {
 	Number, Path, Type, Reason string
@@ -91,19 +97,14 @@ func (v *visit) settingsOf(e *hub.Endpoint) []setting {
 		{v.lang.Text("web_webhook.order"), v.lang.Text("web_webhook.order." + string(e.Order.By))},
 	}
 	own := []setting{
-		{v.lang.Text("web_history.channels"), words(e.Subscription.Channels)},
+		{v.lang.Text("web_history.channels"), words(e.Subscription.Channels)}, {v.lang.Text("web_webhook.description"), e.Description},
 		{v.lang.Text("web_pipeline.sources"), words(e.Subscription.Sources)}, {v.lang.Text("web_settings.uid"), deref(e.UID)},
 		{v.lang.Text("web_webhook.labels"), linesOf(e.Labels, "=")},
 	}
 	if v.portal != nil {
-		own = own[:1]
+		own = own[:2]
 	}
-	for _, more := range own {
-		if more.Value != "" {
-			facts = append(facts, more)
-		}
-	}
-	return facts
+	return append(facts, given(own...)...)
 }
 
 func (v *visit) deliveryLines(t hub.Target) ([]deliveryLine, error) {

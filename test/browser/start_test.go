@@ -47,6 +47,10 @@ func TestE8_TheGuidedStartEndsWithARealEvent(t *testing.T) {
 		}},
 		{"look", "web_login.start_look", [2]string{"is", "sk"}, func(w *window, say func(string, ...any) string) {
 			w.press(say("web_start.sample_go"))
+			w.see(say("web_start.sample_done"))
+			w.press(say("web_start.see_event"))
+			w.see(say("web_history.facts"))
+			w.visit("/start/receive") // the sample is a source like any other
 		}},
 	} {
 		for _, language := range way.languages {
@@ -96,4 +100,34 @@ func (w *window) newWebhook(say func(string, ...any) string, address string) {
 	w.fill("URL", address)
 	w.press(say("web.action.save"))
 	w.see("Sklad - WMS", say("web.state.active"))
+}
+
+// TestLookingAroundShowsAHubAtWork: what the sample shop sends is delivered, fails, waits and is ignored, and goes again.
+func TestLookingAroundShowsAHubAtWork(t *testing.T) {
+	t.Parallel()
+	for _, language := range []string{"en", "de"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			say := words(language)
+			w := startHub(t).open(t, "en")
+			w.first()
+			w.do(speak(language))
+			w.visit("/start/look")
+			w.press(say("web_start.sample_go"))
+			w.see(say("web_start.sample_done"), say("web_start.sample_remove_text"))
+			w.inspect("start-look", language)
+			w.press(say("web_start.sample_seen_go"))
+			w.see(say("web.state.delivered"), say("web.state.failed"), say("web.state.held"), say("web_start.sample_invoices"))
+			w.inspect("deliveries-sample", language)
+			w.visit("/")
+			w.see(say("web_start.sample_warehouse"), say("web_start.sample_why"))
+			w.inspect("today-sample", language)
+			w.visit("/sources")
+			w.press(say("web_start.sample_name"))
+			w.see(say("web_start.sample_about"))
+			w.visit("/start/look")
+			w.press(say("web_start.sample_remove"))
+			w.see(say("web_start.sample_removed"), say("web_start.sample_go"))
+		})
+	}
 }
