@@ -25,6 +25,14 @@ func (w *window) first() {
 	w.hub.api(w.T, "PATCH", "/v1/users/"+w.hub.userID(w.T), `{"language":""}`)
 }
 
+// turn has the browser ask for a language from now on, and opens Today in it.
+func (w *window) turn(language string) {
+	w.Helper()
+	w.do(speak(language))
+	w.press("Today")
+	w.find("the language", `(words) => document.documentElement.lang === words[0] ? document.body : null`, language)
+}
+
 // api calls the hub as a program does.
 func (h *testHub) api(t *testing.T, method, path, body string) string {
 	t.Helper()

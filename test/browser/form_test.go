@@ -10,11 +10,18 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-func (h *testHub) endpoint(t *testing.T, name string) (path string) {
+func (h *testHub) endpoint(t *testing.T, name string) {
 	t.Helper()
 	address, _ := warehouse(t)
-	made := h.api(t, "POST", "/v1/endpoints", `{"name":"`+name+`","request":{"url":"`+address+`/in"}}`)
-	return "/webhooks/" + field(t, made, "id")
+	h.api(t, "POST", "/v1/endpoints", `{"name":"`+name+`","request":{"url":"`+address+`/in"}}`)
+}
+
+// editWebhook goes to the form of a webhook.
+func (w *window) editWebhook(say func(string, ...any) string, name string) {
+	w.Helper()
+	w.press(say("web.menu.webhooks"))
+	w.press(name)
+	w.press(say("web_webhook.edit_test"))
 }
 
 func TestAnEndedSessionReturnsToTheForm(t *testing.T) {
@@ -23,11 +30,11 @@ func TestAnEndedSessionReturnsToTheForm(t *testing.T) {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
 			say, h := words(language), startHub(t)
-			path := h.endpoint(t, "Sklad - WMS")
+			h.endpoint(t, "Sklad - WMS")
 			w := h.open(t, "en")
 			w.first()
-			w.do(speak(language))
-			w.visit(path + "/edit")
+			w.turn(language)
+			w.editWebhook(say, "Sklad - WMS")
 			w.fill(say("web.column.name"), "Sklad <b>Brno</b>")
 			w.do(command(network.ClearBrowserCookies, cdp.Empty{}))
 			w.press(say("web.action.save"))
@@ -47,14 +54,14 @@ func TestAnEndedSessionReturnsToTheForm(t *testing.T) {
 func TestTwoPeopleEditTheSame(t *testing.T) {
 	t.Parallel()
 	h := startHub(t)
-	path := h.endpoint(t, "Sklad - WMS")
+	h.endpoint(t, "Sklad - WMS")
 	jana := h.open(t, "en")
 	jana.first()
 	h.api(t, "POST", "/v1/users", `{"name":"Óskar","email":"oskar@example.com","role":"editor","password":"`+janaPassword+`"}`)
 	oskar := h.open(t, "en")
 	oskar.signIn("oskar@example.com")
-	jana.visit(path + "/edit")
-	oskar.visit(path + "/edit")
+	jana.editWebhook(words("en"), "Sklad - WMS")
+	oskar.editWebhook(words("en"), "Sklad - WMS")
 	jana.fill("Name", "Sklad Brno")
 	jana.press("Save")
 	jana.see("“Sklad Brno” is saved.")
@@ -82,8 +89,10 @@ func TestC4_AWebhookIsTestedBeforeItIsSaved(t *testing.T) {
 			address, taken := warehouse(t)
 			w := h.open(t, "en")
 			w.first()
-			w.do(speak(language))
-			w.visit("/webhooks/new/own")
+			w.turn(language)
+			w.press(say("web.menu.webhooks"))
+			w.press(say("web_webhooks.add"))
+			w.press(say("web_webhook.gallery_own"))
 			w.tick(say("web_webhook.view_expert"))
 			w.fill(say("web.column.name"), "Sklad - WMS")
 			w.choose(say("web_webhook.auth"), say("web_webhook.auth.bearer"))
@@ -118,12 +127,12 @@ func TestWhatIsTypedDuringAnAnswerIsNotLost(t *testing.T) {
 	t.Parallel()
 	h := startHub(t)
 	h.api(t, "PUT", "/v1/event-types/order.created", orderCreated)
-	path := h.endpoint(t, "Sklad - WMS")
+	h.endpoint(t, "Sklad - WMS")
 	h.api(t, "POST", "/v1/events", `{"type":"order.created","data":{"order":{"number":"N1","total":"50.00"}}}`)
 	h.api(t, "POST", "/v1/events", `{"type":"order.created","data":{"order":{"number":"N2","total":"150.00"}}}`)
 	w := h.open(t, "en")
 	w.first()
-	w.visit(path + "/edit")
+	w.editWebhook(words("en"), "Sklad - WMS")
 	w.do(command(network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{{Latency: 600, DownloadThroughput: -1, UploadThroughput: -1}}}))
 	w.enter("Field of condition 1", "order.total")
 	w.pick("Comparison of condition 1", "is greater than")

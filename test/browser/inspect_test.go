@@ -29,6 +29,7 @@ func (w *window) inspect(name, language string) {
 	if _, done := inspected.LoadOrStore(name, true); done {
 		return
 	}
+	w.arrive()
 	axe, err := os.ReadFile(assets + "axe-core/axe.min.js")
 	if err != nil {
 		missing(w.T, "axe-core (make assets)")
@@ -94,6 +95,7 @@ func (w *window) changeLanguage(code string) {
 // glance is inspect for a page that is the answer to a form: it is not loaded again.
 func (w *window) glance(name string) {
 	w.Helper()
+	w.arrive()
 	axe, err := os.ReadFile(assets + "axe-core/axe.min.js")
 	if err != nil {
 		missing(w.T, "axe-core (make assets)")

@@ -23,7 +23,8 @@ func TestAPageThatNobodySeesHoldsNoConnection(t *testing.T) {
 		w.do(chromedp.Evaluate[chromedp.Void](`Object.defineProperty(document, "hidden", { value: ` + hidden + `, configurable: true });
 			document.dispatchEvent(new Event("visibilitychange"));`))
 	}
-	w.visit("/events?follow=1")
+	w.press("Events")
+	w.press("Follow live")
 	w.find("a stream", `() => streams.length === 1 && streams[0].readyState === EventSource.OPEN ? document.body : null`)
 	turn("true")
 	if open := w.ask(`streams.filter((s) => s.readyState !== EventSource.CLOSED).length`); open != "0" {

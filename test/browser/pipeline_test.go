@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
 	_ "modernc.org/sqlite"
 )
 
@@ -121,8 +120,7 @@ func TestE8_FromAReadyPipelineToARow(t *testing.T) {
 			}
 			w := h.open(t, "en")
 			w.first()
-			w.do(speak(language))
-			w.visit("/")
+			w.turn(language)
 			w.press(says.pipelines)
 			if language == "cs" {
 				w.inspect("pipelines-empty", language)
@@ -163,9 +161,7 @@ func TestE8_FromAReadyPipelineToARow(t *testing.T) {
 			h.theirs(t, "/in/"+source.Path, shoptetSecret, strings.Replace(shoptetNotice, "order:create", "order:paid", 1))
 			w.press(says.pipelines)
 			w.press(says.ready)
-			for deadline := time.Now().Add(patience); !strings.Contains(w.text(), says.addWord) && time.Now().Before(deadline); w.rest() {
-				w.visit(h.path(w))
-			}
+			w.reloadUntil(says.addWord)
 			w.press(says.addWord)
 			w.see("Čeká na balení")
 			w.inspect("translation", language)
@@ -173,20 +169,12 @@ func TestE8_FromAReadyPipelineToARow(t *testing.T) {
 			w.press(says.again)
 			w.see(says.saved)
 			wantRow(t, db, "packing")
-			w.visit("/tables")
+			w.press(says.pipelines)
+			w.press(says.tables)
 			w.see(says.tables, "shoptet-order-statuses")
 			w.inspect("translations", language)
 		})
 	}
-}
-
-// path is where the window is.
-func (h *testHub) path(w *window) string {
-	at, err := chromedp.Run(w.ctx, chromedp.Evaluate[string]("location.pathname"))
-	if err != nil {
-		w.Fatal(err)
-	}
-	return at
 }
 
 // TestTheLinesOfAnOrderBecomeRows: whoever connects a shop sets up the rows below an order in the same two columns as the

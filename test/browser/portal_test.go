@@ -99,11 +99,12 @@ func TestE8_APortalSessionThatEndsKeepsWhatWasTyped(t *testing.T) {
 			staff.first()
 			h.customer(t, "")
 			endAll := func() {
-				staff.visit("/settings/tenants")
+				staff.press("Settings")
+				staff.press("Tenants")
 				staff.press("Shop & Co")
 				staff.press("Sessions in the portal")
 				staff.inspect("tenant-portal-sessions", "en")
-				staff.visit("/settings/tenants")
+				staff.press("Tenants")
 				staff.press("Shop & Co")
 				staff.press("Sessions in the portal")
 				staff.press("End all sessions")
@@ -151,6 +152,7 @@ func TestE8_APortalSessionThatEndsKeepsWhatWasTyped(t *testing.T) {
 // reloadUntil looks again until a text is there: the page is not followed.
 func (w *window) reloadUntil(text string) {
 	w.Helper()
+	w.arrive()
 	for deadline := time.Now().Add(patience); !strings.Contains(w.text(), text); w.rest() {
 		if time.Now().After(deadline) {
 			w.Fatalf("%q never came:\n%s", text, w.text())

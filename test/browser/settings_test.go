@@ -25,7 +25,8 @@ func TestTheSettingsOfTheHub(t *testing.T) {
 	w.see("“Óskar Jónsson” may sign in now.", "Password for oskar@example.com")
 	w.inspect("user", "en")
 
-	w.visit("/settings/keys")
+	w.press("Settings")
+	w.press("API keys")
 	w.see("No keys yet")
 	w.press("New key")
 	w.inspect("key-new", "en")
@@ -34,7 +35,8 @@ func TestTheSettingsOfTheHub(t *testing.T) {
 	w.see("The key “ERP” is valid now.")
 	w.inspect("keys", "en")
 
-	w.visit("/settings/tenants")
+	w.press("Settings")
+	w.press("Tenants")
 	w.inspect("tenants", "en")
 	w.press("New tenant")
 	w.fill("Name", "Ellity")
@@ -43,13 +45,15 @@ func TestTheSettingsOfTheHub(t *testing.T) {
 	w.press("Ellity")
 	w.inspect("tenant", "en")
 
-	w.visit("/settings/mail")
+	w.press("Settings")
+	w.press("Mail")
 	w.see("No mail server is set")
 	w.inspect("mail", "en")
 
 	h.api(t, "POST", "/v1/tenants/default/endpoints", `{"name":"Sklad - WMS","request":{"url":"http://127.0.0.1:9/in"}}`)
 	h.api(t, "PATCH", "/v1/tenants/default/endpoints/Sklad%20-%20WMS", `{"description":"moved"}`)
-	w.visit("/settings/audit")
+	w.press("Settings")
+	w.press("Change history")
 	w.see("Sklad - WMS", "Óskar Jónsson", "ERP")
 	w.inspect("audit", "en")
 	w.press("Undo this change of “Sklad - WMS”")

@@ -18,13 +18,13 @@ func TestE8_TheGuidedStartEndsWithARealEvent(t *testing.T) {
 			w.press(say("web_start.source_go"))
 			w.theirOrder(w.newSource(say))
 			w.see(say("web_source.arrived"))
-			w.visit("/start/receive")
+			w.start(say, "web_login.start_receive")
 		}},
 		{"send", "web_login.start_send", [2]string{"de", "sk"}, func(w *window, say func(string, ...any) string) {
 			address, taken := warehouse(w.T)
 			w.press(say("web_start.endpoint_go"))
 			w.newWebhook(say, address+"/in")
-			w.visit("/start/send")
+			w.start(say, "web_login.start_send")
 			w.see(say("web_start.accepted_text"))
 			w.inspect("start-send", w.ask("document.documentElement.lang"))
 			w.press(say("web_start.accepted_go"))
@@ -36,10 +36,10 @@ func TestE8_TheGuidedStartEndsWithARealEvent(t *testing.T) {
 			address, taken := warehouse(w.T)
 			w.press(say("web_start.source_go"))
 			source := w.newSource(say)
-			w.visit("/start/both")
+			w.start(say, "web_login.start_both")
 			w.press(say("web_start.endpoint_go"))
 			w.newWebhook(say, address+"/in")
-			w.visit("/start/both")
+			w.start(say, "web_login.start_both")
 			w.theirOrder(source)
 			if got := next(w.T, taken); !strings.Contains(got, "2018000057") {
 				w.Errorf("the warehouse got %q", got)
@@ -59,9 +59,8 @@ func TestE8_TheGuidedStartEndsWithARealEvent(t *testing.T) {
 				say := words(language)
 				w := startHub(t).open(t, "en")
 				w.first()
-				w.do(speak(language))
-				w.visit("/start")
-				w.press(say(way.title))
+				w.turn(language)
+				w.start(say, way.title)
 				way.go_(w, say)
 				w.see(say("web_start.done")) // it turns green by itself
 				w.press(say("web_start.see_event"))
@@ -69,6 +68,14 @@ func TestE8_TheGuidedStartEndsWithARealEvent(t *testing.T) {
 			})
 		}
 	}
+}
+
+// start goes to one way of the guided start, the first time or again.
+func (w *window) start(say func(string, ...any) string, title string) {
+	w.Helper()
+	w.press(say("web.menu.today"))
+	w.press(say("web_today.connect"))
+	w.press(say(title))
 }
 
 // newSource goes through the wizard, and is the path that the shop calls.

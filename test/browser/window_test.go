@@ -143,6 +143,7 @@ func (w *window) find(what, script string, words ...string) chromedp.CSS {
 		w.Fatal(err)
 	}
 	const mark = `((words) => {
+		if (document.querySelector("[data-pressed]")) return false; // still the page that a link leads away from
 		for (const old of document.querySelectorAll("[data-found]")) old.removeAttribute("data-found");
 		const shown = (e) => e.getClientRects().length > 0;
 		const text = (e) => (e.getAttribute("aria-label") ?? e.innerText ?? "").replace(/\s+/g, " ").trim();
@@ -195,6 +196,17 @@ func (w *window) with(act func(chromedp.CSS) step, what, script string, words ..
 
 func clicked(found chromedp.CSS) step { return chromedp.Click(found) }
 
+// pressed is clicked that notes a link: until the browser has gone where it leads, find waits.
+func pressed(found chromedp.CSS) step {
+	return chromedp.Steps(chromedp.Evaluate[chromedp.Void](`document.querySelector("a[data-found]:not([href^='#'])")?.setAttribute("data-pressed", "")`), clicked(found))
+}
+
+// arrive waits until the page is there, whole.
+func (w *window) arrive() {
+	w.Helper()
+	w.find("a whole page", `() => document.readyState === "complete" ? document.body : null`)
+}
+
 // written puts text into a field at once, as from a clipboard.
 func written(text string) func(chromedp.CSS) step {
 	return func(found chromedp.CSS) step {
@@ -205,7 +217,7 @@ func written(text string) func(chromedp.CSS) step {
 // press presses the link or button that says so.
 func (w *window) press(word string) {
 	w.Helper()
-	w.with(clicked, "a button or link", `(words, shown, text) =>
+	w.with(pressed, "a button or link", `(words, shown, text) =>
 		[...document.querySelectorAll("a, button, summary, input[type=submit]")].filter(shown).find((e) => text(e) === words[0]) ??
 		[...document.querySelectorAll("a, button, summary")].filter(shown).find((e) => text(e).includes(words[0]))`, word)
 }
