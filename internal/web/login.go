@@ -77,11 +77,23 @@ func (v *visit) keep() (list []keptField) {
 			continue
 		}
 		for _, value := range values {
-			list = append(list, keptField{name, value})
+			list = append(list, keptField{name, withoutLogin(name, value)})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b keptField) int { return strings.Compare(a.Name, b.Name) })
 	return list
+}
+
+// withoutLogin leaves out of typed headers the one that saving refuses: it would have been sealed elsewhere.
+func withoutLogin(name, value string) string {
+	if name != "headers" {
+		return value
+	}
+	lines := strings.SplitAfter(value, "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool {
+		header, _, _ := strings.Cut(line, ":")
+		return strings.HasSuffix(strings.ToLower(strings.TrimSpace(header)), "authorization")
+	}), "")
 }
 
 // kept reads back what keep has put into the login form.

@@ -88,8 +88,9 @@ func TestWhatWasTypedSurvivesTheEndOfASession(t *testing.T) {
 	path := "/webhooks/" + target.ID.Text(hub.EndpointPrefix) + "/pause"
 	b := h.as("operator@example.com")
 	h.clock.Advance(13 * time.Hour)
-	b.post(path, "why", "stock-taking", "api_token", "planted-secret", "current", "planted-secret", "key", "order.code").want(http.StatusUnauthorized).
-		has("stock-taking", "order.code", "Your session has ended").hasNot("planted-secret")
+	b.post(path, "why", "stock-taking", "api_token", "planted-secret", "current", "planted-secret", "key", "order.code",
+		"headers", "X-Shop: 1\r\nAuthorization: Bearer planted-secret\r\nX-Depot: Brno").want(http.StatusUnauthorized).
+		has("stock-taking", "order.code", "X-Shop: 1", "X-Depot: Brno", "Your session has ended").hasNot("planted-secret")
 	b.post("/login", "email", "operator@example.com", "password", password, "kept_at", path, "kept_name", "why", "kept_value", "stock-taking").
 		want(http.StatusOK).has(`action="`+path+`"`, `name="why" value="stock-taking"`)
 	b.post(path, "why", "stock-taking").want(http.StatusSeeOther)

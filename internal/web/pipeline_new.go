@@ -179,7 +179,7 @@ func (v *visit) readyPipeline(refusal error) (readyPipelineView, error) {
 	fields := []Field{{Name: "called", Pointer: "/name", Label: v.lang.Text("web.column.name"), Hint: v.lang.Text("web_pipeline.called_hint"), Value: page.Title}}
 	for _, variable := range p.Variables {
 		field := Field{
-			Name: "v_" + variable.Name, Pointer: "/variables/" + variable.Name, Label: v.titleOf(variable.Title), Value: variable.Default, Required: variable.Default == "",
+			Name: presetField(variable), Pointer: "/variables/" + variable.Name, Label: v.titleOf(variable.Title), Value: variable.Default, Required: variable.Default == "",
 		}
 		if variable.Example != "" {
 			field.Hint = v.lang.Text("web_pipeline.example", "example", variable.Example)
@@ -271,7 +271,7 @@ func (v *visit) applyReadyPipeline() error {
 	}
 	values := map[string]string{}
 	for _, variable := range p.Variables {
-		values[variable.Name] = v.form("v_" + variable.Name)
+		values[variable.Name] = v.form(presetField(variable))
 	}
 	made, err := v.Settings.ApplyPreset(v.ctx(), v.tenant(), p, values, strings.TrimSpace(v.form("called")), v.by())
 	if err != nil {

@@ -17,8 +17,8 @@ func TestE8_AReadyPipelineSpeaksTheLanguageOfWhoeverSetsItUp(t *testing.T) {
 	}
 	h.user(h.tenant, hub.Editor, func(u *hub.User) { u.Email, u.Language = "jörg@example.com", "de" })
 	b := h.as("jörg@example.com")
-	b.post("/pipelines/ready", "pack", "shoptet", "name", "orders", "called", "Aufträge", "v_source", "Shop", "v_connection", "Money",
-		"v_shop", "https://shop.example", "v_token", "planted", "v_api", "https://api.example").want(http.StatusSeeOther)
+	b.post("/pipelines/ready", "pack", "shoptet", "name", "orders", "called", "Aufträge", "value_source", "Shop", "value_connection", "Money",
+		"value_shop", "https://shop.example", "secret_token", "planted", "value_api", "https://api.example").want(http.StatusSeeOther)
 	made, err := h.settings.Pipeline(t.Context(), h.tenant.No, "Aufträge")
 	if err != nil {
 		t.Fatal(err)

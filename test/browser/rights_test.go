@@ -3,6 +3,7 @@ package browser
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
@@ -146,5 +147,58 @@ func TestRule14_ForeignIDsAreNotThere(t *testing.T) {
 	}
 	if wakes("theirs@example.com") {
 		t.Error("the stream tells another tenant of an event")
+	}
+}
+
+// TestRule20_NoSecretComesBackToWhoMustSignInAgain fills each secret field of each form after the session has ended.
+// What else was typed waits in the page that asks to sign in; no secret does.
+func TestRule20_NoSecretComesBackToWhoMustSignInAgain(t *testing.T) {
+	t.Parallel()
+	o, _ := makeWorld(t)
+	jana, nobody := o.as(t, janaMail), &visitor{t, o.testHub, &http.Client{Timeout: patience}}
+	var paths []string
+	for _, p := range consolePages(t) {
+		if p.method == "GET" && !strings.Contains(p.path, "{token}") && p.path != "/stream" {
+			paths = append(paths, o.at(t, p.path))
+		}
+	}
+	var presets struct {
+		Data []struct{ Pack, Name, Kind string }
+	}
+	if err := json.Unmarshal([]byte(o.api(t, "GET", "/v1/presets", "")), &presets); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range presets.Data {
+		if p.Kind == "pipeline" {
+			paths = append(paths, "/pipelines/ready?pack="+p.Pack+"&name="+p.Name)
+		} else {
+			paths = append(paths, "/webhooks/new/"+p.Pack+"/"+p.Name)
+		}
+	}
+	forms := regexp.MustCompile(`(?s)<form[^>]*method="post"[^>]*action="(/[^"]*)"[^>]*>(.*?)</form>`)
+	secrets := regexp.MustCompile(`<input[^>]* name="([^"]*)" type="password"|<textarea[^>]* name="([^"]*)" autocomplete="off"`)
+	tried := 0
+	for _, path := range paths {
+		_, text := jana.send("GET", path)
+		for _, form := range forms.FindAllStringSubmatch(text, -1) {
+			fields := []string{"name", "typed before"}
+			for _, m := range secrets.FindAllStringSubmatch(form[2], -1) {
+				fields = append(fields, m[1]+m[2], "planted "+m[1]+m[2])
+			}
+			if len(fields) == 2 || form[1] == "/login" {
+				continue
+			}
+			tried += len(fields)/2 - 1
+			status, answer := nobody.send("POST", form[1], fields...)
+			if status != http.StatusUnauthorized || !strings.Contains(answer, "typed before") {
+				t.Errorf("the form of %s is answered %d and what was typed is lost: %.200s", path, status, answer)
+			}
+			for _, back := range regexp.MustCompile(`planted \w+`).FindAllString(answer, -1) {
+				t.Errorf("the form of %s: %s comes back", path, back)
+			}
+		}
+	}
+	if tried < 20 {
+		t.Errorf("only %d secret fields were tried", tried)
 	}
 }
