@@ -44,7 +44,7 @@ func TestAnEndedSessionReturnsToTheForm(t *testing.T) {
 			w.fill(say("web_login.password"), janaPassword)
 			w.press(say("web_login.sign_in"))
 			w.see(say("web_login.resume_title"))
-			w.keepFor("resume")
+			w.glance("resume-" + language)
 			w.press(say("web_login.resume_go"))
 			w.see(say("web_webhook.saved", "name", "Sklad <b>Brno</b>"))
 		})

@@ -1,6 +1,9 @@
 package browser
 
 import (
+	"database/sql"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,13 +41,10 @@ func TestEveryPageIsLookedAt(t *testing.T) {
 			paths = append(paths, p.path)
 		}
 	}
-	name := func(path string) string {
-		return "page" + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(strings.TrimSuffix(path, "/"))
-	}
 	walk := func(w *window, paths []string) {
 		for _, path := range paths {
 			w.visit(o.at(w.T, path))
-			w.inspect(name(path), "en")
+			w.inspect(pageName("page", path), "en")
 		}
 	}
 	t.Run("first half", func(t *testing.T) {
@@ -90,4 +90,76 @@ func TestEveryPageIsLookedAt(t *testing.T) {
 	w.inspect("error-403", "en")
 	w.visit("/")
 	w.inspect("viewer-today", "en")
+}
+
+// TestEveryPageOfThePortalIsLookedAt does the same for the list of what a tenant's customer can reach.
+func TestEveryPageOfThePortalIsLookedAt(t *testing.T) {
+	t.Parallel()
+	h := startHub(t)
+	h.customer(t, "")
+	address, taken := warehouse(t)
+	o := &world{h, map[string]string{}}
+	o.ids["{endpoint}"] = field(t, h.api(t, "POST", "/v1/tenants/shop/endpoints", `{"name":"Sklad - WMS","subscription":{"event_types":["order.created"]},"request":{"url":"`+address+`/in"}}`), "id")
+	h.api(t, "POST", "/v1/tenants/shop/events", `{"type":"order.created","key":"2018000057","data":{"order":{"number":"2018000057"}}}`)
+	next(t, taken)
+	o.ids["{delivery}"] = field(t, h.api(t, "GET", "/v1/tenants/shop/deliveries", ""), "id")
+	preset := h.api(t, "GET", "/v1/presets?kind=target", "")
+	o.ids["{pack}"], o.ids["{preset}"] = field(t, preset, "pack"), field(t, preset, "name")
+	w := h.open(t, "en")
+	w.visit(h.portalLink(t, "en"))
+	w.see("Shop & Co")
+	root := w.ask(`location.pathname.replace(/\/webhooks$/, "")`)
+	files := map[string]bool{"/stream": true, "/theme.css": true, "/logo": true}
+	for _, p := range portalPages(t) {
+		if p.method != "GET" || files[p.path] {
+			continue
+		}
+		w.visit(root + o.at(t, p.path))
+		w.find("a page of the portal", `() => document.body.innerText.includes("Shop & Co") && document.title.includes("·") ? document.body : null`)
+		w.inspect(pageName("portal", p.path), "en")
+	}
+	w.press("Webhooks")
+	w.press("Sklad - WMS")
+	w.press("Secret")
+	w.press("Show secret")
+	w.see("Change secret")
+	w.glance("portal-secret-shown")
+	w.visit(root + "/webhooks/ep_nobody")
+	w.see("There is nothing here")
+	w.inspect("portal-error-404", "en")
+}
+
+// pageName is what the pictures of a page are called.
+func pageName(place, path string) string {
+	return place + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(strings.TrimSuffix(path, "/"))
+}
+
+// TestAMistakeOfOursIsAPageToo: a table is gone, and whoever asks for it is told that it is not their fault.
+func TestAMistakeOfOursIsAPageToo(t *testing.T) {
+	t.Parallel()
+	for _, language := range []string{"en", "is"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+			say, h := words(language), startHub(t)
+			w := h.open(t, "en")
+			w.first()
+			w.turn(language)
+			db, err := sql.Open("sqlite", filepath.Join(h.data, "hacek.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.ExecContext(t.Context(), `ALTER TABLE object RENAME TO gone`); err != nil {
+				t.Fatal(err)
+			}
+			w.press(say("web.menu.sources"))
+			w.see(say("web.error.ours"), say("web.error.ours_hint"))
+			w.hidden("object")
+			w.inspect("error-500", language)
+			w.press(say("web.error.back"))
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.wrongs = slices.DeleteFunc(w.wrongs, func(wrong string) bool { return strings.Contains(wrong, "status of 500") })
+		})
+	}
 }

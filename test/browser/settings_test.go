@@ -1,6 +1,14 @@
 package browser
 
-import "testing"
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+)
 
 func TestTheSettingsOfTheHub(t *testing.T) {
 	t.Parallel()
@@ -58,4 +66,67 @@ func TestTheSettingsOfTheHub(t *testing.T) {
 	w.inspect("audit", "en")
 	w.press("Undo this change of “Sklad - WMS”")
 	w.see("“Sklad - WMS” is as it was before that change.")
+}
+
+// TestTimesAreInTheZoneOfTheBrowserUntilAnotherIsChosen: the first start takes the browser's zone.
+func TestTimesAreInTheZoneOfTheBrowserUntilAnotherIsChosen(t *testing.T) {
+	t.Parallel()
+	h := startHub(t)
+	w := h.open(t, "en")
+	w.do(command(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Australia/Eucla"}))
+	w.first()
+	h.api(t, "POST", "/v1/events", `{"type":"order.created","key":"2018000057","time":"2026-01-15T20:30:00Z","data":{}}`)
+	w.press("Events")
+	w.press("2018000057")
+	w.see("16 Jan 2026, 05:15")
+	w.press("Jana Dvořáková")
+	w.press("My profile")
+	if zone := w.value("Time zone"); zone != "Australia/Eucla" {
+		t.Errorf("the zone is %q", zone)
+	}
+	w.fill("Time zone", "Mars/Olympus")
+	w.press("Save")
+	w.see("Something here does not fit")
+	w.inspect("profile-refused", "en")
+	w.fill("Time zone", "America/New_York")
+	w.press("Save")
+	w.see("Your profile is saved.")
+	w.press("Events")
+	w.press("2018000057")
+	w.see("15 Jan 2026, 15:30")
+}
+
+// TestEveryPageShowsTimesInTheReadersZone reads each moment that a page marks as one.
+func TestEveryPageShowsTimesInTheReadersZone(t *testing.T) {
+	t.Parallel()
+	o, _ := makeWorld(t)
+	zone, err := time.LoadLocation("Australia/Eucla") // whole hours away it is from nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.api(t, "PATCH", "/v1/tenants/default/users/"+o.ids["{user}"], `{"role":"administrator","time_zone":"Australia/Eucla"}`)
+	reader, moments := o.as(t, "editor@example.com"), regexp.MustCompile(`<time datetime="([^"]*)">([^<]*)</time>`)
+	seen := map[string]bool{}
+	for _, p := range consolePages(t) {
+		if p.method != "GET" || strings.Contains(p.path, "{token}") || p.path == "/stream" {
+			continue
+		}
+		status, text := reader.send("GET", o.at(t, p.path))
+		if status != http.StatusOK {
+			continue
+		}
+		for _, m := range moments.FindAllStringSubmatch(text, -1) {
+			at, err := time.Parse(time.RFC3339, m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[p.path] = true
+			if !strings.Contains(m[2], at.In(zone).Format("15:04")) {
+				t.Errorf("%s shows %s as %q", p.path, m[1], m[2])
+			}
+		}
+	}
+	if len(seen) < 15 {
+		t.Errorf("only these pages show a moment: %v", seen)
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // tick presses a box, a switch or a choice by its words.
@@ -34,6 +36,18 @@ func (w *window) pick(name, option string) {
 	}`, name, option)
 }
 
+// insert puts a variable into the field with a label by the menu below it, which shows what it is in a real event.
+func (w *window) insert(label, variable, sample string) {
+	w.Helper()
+	const menu = `(words, shown, text) => {
+		const label = [...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0]);
+		const all = [...(label?.closest(".field:has(.insert)")?.querySelectorAll("summary, button") ?? [])].filter(shown);
+		return all.find((e) => text(e).includes(words[1]) && text(e).includes(words[2]));
+	}`
+	w.with(clicked, "a menu", menu, label, "Insert variable", "")
+	w.with(clicked, "a variable", menu, label, variable, sample)
+}
+
 // warehouse is a system that takes orders.
 func warehouse(t *testing.T) (address string, taken chan string) {
 	taken = make(chan string, 100)
@@ -49,6 +63,41 @@ func warehouse(t *testing.T) (address string, taken chan string) {
 
 const orderCreated = `{"title":{"en":"New order","cs":"Nová objednávka","de":"Neuer Auftrag"},"group":"order","key":"order.number",
 	"sample":{"order":{"number":"2018000057","total":"1999.30","customer":{"name":"Žofie Černá"}}}}`
+
+// TestAVariableIsInsertedByTheMenu: it puts it where the cursor is.
+func TestAVariableIsInsertedByTheMenu(t *testing.T) {
+	t.Parallel()
+	h := startHub(t)
+	h.api(t, "PUT", "/v1/event-types/order.created", orderCreated)
+	address, taken := warehouse(t)
+	w := h.open(t, "en")
+	w.first()
+	w.press("Webhooks")
+	w.press("Add a webhook")
+	w.press("Any other system")
+	w.fill("Name", "Sklad - WMS")
+	w.tick("New order")
+	w.fill("URL", address+"/in/")
+	w.insert("URL", "#order.number#", "2018000057")
+	if url := w.value("URL"); url != address+"/in/#order.number#" {
+		t.Errorf("the URL has become %q", url)
+	}
+	w.see("/in/2018000057") // the preview has taken notice
+	w.tick("My own")
+	w.fill("Body", `{"who": ""}`)
+	w.do(chromedp.Evaluate[chromedp.Void](`(() => { const body = document.querySelector("[data-found]"); body.setSelectionRange(9, 9); })()`))
+	w.insert("Body", "#order.customer.name#", "Žofie Černá")
+	w.see(`"who": "Žofie Černá"`)
+	w.tick("Expert")
+	w.fill("Headers", "X-Total: ")
+	w.insert("Headers", "#order.total#", "1999.30")
+	w.see("x-total: 1999.30")
+	w.press("Save and test")
+	w.see("Worked")
+	if got := next(t, taken); got != `POST /in/2018000057 {"who": "Žofie Černá"}` {
+		t.Errorf("the warehouse got %q", got)
+	}
+}
 
 // The whole journey is one page: name, events, address, test.
 func TestP8_AWebhookWithItsTestIsOnePage(t *testing.T) {

@@ -24,7 +24,26 @@ func words(language string) func(key string, values ...any) string {
 type served struct{ method, path, least string }
 
 // consolePages reads the lists of routes; nothing else says what the console serves.
-func consolePages(t *testing.T) (pages []served) {
+func consolePages(t *testing.T) []served {
+	t.Helper()
+	pages := listed(t, false)
+	if len(pages) < 120 {
+		t.Fatalf("only %d routes are in the lists", len(pages))
+	}
+	return pages
+}
+
+// portalPages reads the list of the portal, whose paths stand below its root.
+func portalPages(t *testing.T) []served {
+	t.Helper()
+	pages := listed(t, true)
+	if len(pages) < 20 {
+		t.Fatalf("only %d routes are in the list", len(pages))
+	}
+	return pages
+}
+
+func listed(t *testing.T, portal bool) (pages []served) {
 	t.Helper()
 	files, err := filepath.Glob("../../internal/web/*route*.go")
 	if err != nil {
@@ -32,7 +51,7 @@ func consolePages(t *testing.T) (pages []served) {
 	}
 	line := regexp.MustCompile(`\{"(GET|POST)", "(/[^"]*)", ("[^"]*"|\w+), \(\*visit\)`)
 	for _, file := range files {
-		if strings.Contains(filepath.Base(file), "portal") {
+		if strings.Contains(filepath.Base(file), "portal") != portal {
 			continue
 		}
 		text, err := os.ReadFile(file)
@@ -42,9 +61,6 @@ func consolePages(t *testing.T) (pages []served) {
 		for _, m := range line.FindAllStringSubmatch(string(text), -1) {
 			pages = append(pages, served{m[1], strings.TrimSuffix(m[2], "{$}"), strings.Trim(m[3], `"`)})
 		}
-	}
-	if len(pages) < 120 {
-		t.Fatalf("only %d routes are in the lists", len(pages))
 	}
 	return pages
 }
