@@ -128,7 +128,7 @@ func (f *frame) Show(text string) string { return visible(text) }
 
 func (v *visit) frame(title string) *frame {
 	f := &frame{
-		Title: title, Language: v.lang, Path: v.r.URL.RequestURI(), Query: v.r.URL.Query().Get("q"), Version: v.Version,
+		Title: visible(title), Language: v.lang, Path: v.r.URL.RequestURI(), Query: v.r.URL.Query().Get("q"), Version: v.Version,
 		Now: v.moment, zone: v.zone, Flash: v.takeFlash(), Live: v.Live != nil, Seen: v.seen,
 		Styles: v.assets.path("hacek.css"), Script: v.assets.path("hacek.js"), Bundle: v.assets.path("dist/console.js"),
 	}

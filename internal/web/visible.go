@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// visible writes control and bidi characters as signs one can see: a text of somebody else must not turn a line round
-// or hide in it (rule 18). Line feeds and tabs stay.
+// visible writes control and bidi characters as signs one can see: a text of somebody else must not turn a line round,
+// hide in it or end it unseen (rule 18). Line feeds and tabs stay.
 func visible(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -16,7 +16,7 @@ func visible(text string) string {
 			return 0x2400 + r // the pictures of the control codes
 		case r == 0x7f:
 			return '␡'
-		case unicode.Is(unicode.Cc, r), bidi(r), r == 0xfeff, r >= 0x200b && r <= 0x200d:
+		case unicode.Is(unicode.Cc, r), bidi(r), r == 0xfeff, r >= 0x200b && r <= 0x200d, r == 0x2028, r == 0x2029:
 			return '�'
 		}
 		return r

@@ -135,6 +135,7 @@ func makeWorld(t *testing.T) (*world, *window) {
 	put("{pack}", h.api(t, "GET", "/v1/presets?kind=target", ""), "pack")
 	put("{key}", h.api(t, "POST", "/v1/keys", `{"name":"ERP","role":"editor"}`), "id")
 	o.ids["{type}"], o.ids["{provider}"], o.ids["{step}"], o.ids["{way}"] = "order.created", "shoptet", "1", "receive"
+	o.ids["{jana}"] = h.userID(t)
 	for _, role := range []string{"viewer", "operator", "editor"} {
 		put("{user}", h.api(t, "POST", "/v1/users", `{"name":"The `+role+`","email":"`+role+`@example.com","role":"`+role+`","password":"`+janaPassword+`"}`), "id")
 	}
