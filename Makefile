@@ -25,7 +25,7 @@ test: ## format, vet and every test, with the race detector, on SQLite and Postg
 	@$(MAKE) --no-print-directory internal/web/static/dist/console.js
 	scripts/test.sh
 
-pages: internal/web/static/dist/console.js ## every page in light, dark, narrow and German, judged by axe (test/browser/shots)
+pages: internal/web/static/dist/console.js ## every page in light, dark, narrow and German (test/browser/shots), judged by axe narrow too
 	HACEK_PAGES=all go test -count=1 -timeout 30m ./test/browser
 
 lint: ## gofmt, go vet and golangci-lint (installed into bin/ when missing)

@@ -21,9 +21,9 @@ const shots = "shots"
 // inspected has the names of what was looked at: a journey in its second language does not look again.
 var inspected sync.Map
 
-// inspect has axe look for what keeps people from using the page, in light and dark, wide and narrow, sees that German
-// fits, and keeps a screenshot of each. It leaves the window at the same address, in the language it had. That takes
-// minutes for all pages, so the tests look at light ones only, wide with axe and narrow; `make pages` looks at all.
+// inspect has axe look for what keeps people from using the page, in light and dark, sees that it and its German fit, wide
+// and narrow, and keeps a screenshot of each. It leaves the window at the same address, in the language it had.
+// `make pages` has axe look at the narrow page, too: it is the same page but for what a small window hides.
 func (w *window) inspect(name, language string) {
 	w.Helper()
 	if _, done := inspected.LoadOrStore(name, true); done {
@@ -39,18 +39,14 @@ func (w *window) inspect(name, language string) {
 	w.do(look("light", 1280))
 	w.audit(name+" light", string(axe), `{runOnly: `+rules)
 	w.keep(name + "-light")
-	if os.Getenv("HACEK_PAGES") != "all" {
-		w.do(look("light", 360))
-		w.fits(name + " 360")
-		w.keep(name + "-360")
-		w.do(look("light", 1280))
-		return
-	}
 	w.do(look("dark", 1280))
 	w.audit(name+" dark", "", colours)
 	w.keep(name + "-dark")
 	w.do(look("light", 360))
-	w.audit(name+" 360", "", others)
+	if os.Getenv("HACEK_PAGES") == "all" {
+		w.audit(name+" 360", "", others)
+	}
+	w.fits(name + " 360")
 	w.keep(name + "-360")
 	w.inGerman(func() {
 		w.fits(name + " German 360")
@@ -60,7 +56,7 @@ func (w *window) inspect(name, language string) {
 	}, language)
 }
 
-// inGerman reloads the page in German, and afterwards as it was. Who has chosen a language chooses German in the menu.
+// inGerman reloads the page in German, and afterwards as it was, unless the window walks on. Who has chosen a language chooses German in the menu.
 func (w *window) inGerman(do func(), language string) {
 	w.Helper()
 	w.do(speak("de"), chromedp.Reload())
@@ -75,9 +71,9 @@ func (w *window) inGerman(do func(), language string) {
 	w.do(speak(language))
 	if chosen {
 		w.changeLanguage(language)
-		return
+	} else if !w.walks {
+		w.do(chromedp.Reload())
 	}
-	w.do(chromedp.Reload())
 }
 
 // changeLanguage presses the button of the person's menu, or the link below a page that stands alone.
@@ -177,11 +173,16 @@ func (w *window) keep(name string) {
 	w.Helper()
 	ctx, stop := context.WithTimeout(w.ctx, patience)
 	defer stop()
-	yes := true
+	// At the top, what sticks is painted where it sticks. A picture of more than the window takes twice as long.
+	tall, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`scrollTo({ top: 0, behavior: "instant" }), document.documentElement.scrollHeight > innerHeight`))
+	if err != nil {
+		w.Logf("no picture of %s: %v", name, err)
+		return
+	}
+	fast := true
 	var picture []byte
-	top := chromedp.Evaluate[chromedp.Void](`scrollTo({ top: 0, behavior: "instant" })`) // what sticks is painted where it sticks
-	err := chromedp.Do(ctx, top, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		shot, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &yes, OptimizeForSpeed: &yes})
+	err = chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		shot, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &tall, OptimizeForSpeed: &fast})
 		if err == nil {
 			picture = shot.Data
 		}

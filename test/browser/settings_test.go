@@ -87,7 +87,7 @@ func TestTimesAreInTheZoneOfTheBrowserUntilAnotherIsChosen(t *testing.T) {
 	w.fill("Time zone", "Mars/Olympus")
 	w.press("Save")
 	w.see("Something here does not fit")
-	w.inspect("profile-refused", "en")
+	w.glance("profile-refused")
 	w.fill("Time zone", "America/New_York")
 	w.press("Save")
 	w.see("Your profile is saved.")

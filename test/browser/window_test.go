@@ -27,6 +27,8 @@ type window struct {
 	ctx context.Context
 	// embeds is another site that this window may ask: one that shows our pages in a frame.
 	embeds string
+	// walks is set where each page is left at once for the next.
+	walks bool
 
 	mu     sync.Mutex
 	wrongs []string
