@@ -56,7 +56,8 @@ func (w *window) inspect(name, language string) {
 	}, language)
 }
 
-// inGerman reloads the page in German, and afterwards as it was, unless the window walks on. Who has chosen a language chooses German in the menu.
+// inGerman reloads the page in German, and afterwards as it was, unless the window walks on. Who has chosen a language
+// chooses German in the menu.
 func (w *window) inGerman(do func(), language string) {
 	w.Helper()
 	w.do(speak("de"), chromedp.Reload())
