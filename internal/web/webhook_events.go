@@ -129,12 +129,12 @@ func (v *visit) sampleType(sub hub.Subscription) (string, error) {
 		}
 	}
 	for i := range all {
-		if takesType(sub.EventTypes, all[i].Name) && all[i].Sample != nil {
+		if hub.TakesType(sub.EventTypes, all[i].Name) && all[i].Sample != nil {
 			return all[i].Name, nil
 		}
 	}
 	for i := range all {
-		if takesType(sub.EventTypes, all[i].Name) {
+		if hub.TakesType(sub.EventTypes, all[i].Name) {
 			return all[i].Name, nil
 		}
 	}

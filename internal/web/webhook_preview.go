@@ -43,7 +43,7 @@ func (v *visit) eventsToTry(types []string, sample string) ([]Option, error) {
 		return nil, err
 	}
 	for _, e := range events {
-		if len(list) <= eventsOffered && takesType(types, e.Type) && shows(e.Type) {
+		if len(list) <= eventsOffered && hub.TakesType(types, e.Type) && shows(e.Type) {
 			id := e.ID.Text(hub.EventPrefix)
 			list = append(list, Option{Value: id, Word: visible(eventNumber(e)) + ", " + v.clock(e.ReceivedAt), Chosen: chosen == id})
 		}

@@ -87,7 +87,7 @@ func oneIf(is bool) int {
 func subscriber(s hub.Subscription) (func(*hub.Event, *expr.Scope) bool, error) {
 	named := func(e *hub.Event) bool {
 		onChannel := len(s.Channels) == 0 || slices.ContainsFunc(e.Channels, func(one string) bool { return slices.Contains(s.Channels, one) })
-		return takesType(s.EventTypes, e.Type) && (len(s.Sources) == 0 || slices.Contains(s.Sources, e.Source)) && onChannel
+		return hub.TakesType(s.EventTypes, e.Type) && (len(s.Sources) == 0 || slices.Contains(s.Sources, e.Source)) && onChannel
 	}
 	if s.Condition == "" {
 		return func(e *hub.Event, _ *expr.Scope) bool { return named(e) }, nil
@@ -100,8 +100,4 @@ func subscriber(s hub.Subscription) (func(*hub.Event, *expr.Scope) bool, error) 
 		yes, err := c.Match(scope)
 		return named(e) && yes && err == nil
 	}, nil
-}
-
-func takesType(types []string, name string) bool {
-	return len(types) == 0 || slices.ContainsFunc(types, func(pattern string) bool { return hub.MatchesType(pattern, name) })
 }
