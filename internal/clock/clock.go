@@ -5,6 +5,8 @@ package clock
 import (
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Clock tells the time and wakes who waits for a moment.
@@ -28,10 +30,12 @@ func (System) At(moment time.Time) (<-chan time.Time, func()) {
 	return t.C, func() { t.Stop() }
 }
 
-var started = time.Now()
-
-// Steady is measured from the start of the program.
-func (System) Steady() time.Duration { return time.Since(started) }
+// Steady is the kernel's monotonic clock.
+func (System) Steady() time.Duration {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) // fails for clocks only that do not exist
+	return time.Duration(now.Nano())
+}
 
 // Hand is a clock that moves only when it is told to.
 type Hand struct {

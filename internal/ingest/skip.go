@@ -22,9 +22,11 @@ const (
 	skipKinds
 )
 
-// skipNames are the reasons as figures name them.
-var skipNames = [skipKinds]string{
-	skipOff: "off", skipType: "event_type", skipSource: "source", skipChannel: "channel", skipUnverified: "not_verified", skipCondition: "condition",
+// name is the reason as figures name it.
+func (s skip) name() string {
+	return [skipKinds]string{
+		skipOff: "off", skipType: "event_type", skipSource: "source", skipChannel: "channel", skipUnverified: "not_verified", skipCondition: "condition",
+	}[s]
 }
 
 // skips counts the targets that one event does not concern.
@@ -86,7 +88,7 @@ func (c *counters) accept(s *skips) {
 func (p *Publisher) Counts() Counts {
 	c := Counts{Accepted: p.counters.accepted.Load(), Repeated: p.counters.repeated.Load(), Skipped: make(map[string]uint64, skipKinds)}
 	for kind := skipOff; kind < skipKinds; kind++ {
-		c.Skipped[skipNames[kind]] = p.counters.skipped[kind].Load()
+		c.Skipped[kind.name()] = p.counters.skipped[kind].Load()
 	}
 	return c
 }

@@ -43,21 +43,35 @@ func gaugeList() []gauge {
 
 func (g gauge) description() *prometheus.Desc { return prometheus.NewDesc(g.name, g.help, nil, nil) }
 
-// What comes in is counted apart by what became of it.
-var (
-	eventsTotal   = prometheus.NewDesc("hacek_events_total", "Events at the door: accepted ones are durable, repeated ones were known by their id.", []string{"outcome"}, nil)
-	skippedTotal  = prometheus.NewDesc("hacek_deliveries_skipped_total", "Endpoints and pipelines that accepted events did not concern.", []string{"reason"}, nil)
-	requestsTotal = prometheus.NewDesc("hacek_requests_total", "Requests to sources.", []string{"outcome"}, nil)
-)
+// tally is a counter for each outcome: what comes in is counted apart by what became of it.
+type tally struct {
+	name, help, label string
+	read              func(*gauges) map[string]uint64
+}
+
+func tallies() []tally {
+	return []tally{
+		{"hacek_events_total", "Events at the door: accepted ones are durable, repeated ones were known by their id.", "outcome", func(g *gauges) map[string]uint64 {
+			door := g.ingest.Counts()
+			return map[string]uint64{"accepted": door.Accepted, "repeated": door.Repeated}
+		}},
+		{"hacek_deliveries_skipped_total", "Endpoints and pipelines that accepted events did not concern.", "reason", func(g *gauges) map[string]uint64 { return g.ingest.Counts().Skipped }},
+		{"hacek_requests_total", "Requests to sources.", "outcome", func(g *gauges) map[string]uint64 { return g.receiver.Counts() }},
+	}
+}
+
+func (t tally) description() *prometheus.Desc {
+	return prometheus.NewDesc(t.name, t.help, []string{t.label}, nil)
+}
 
 // Describe is prometheus.Collector's.
 func (g *gauges) Describe(to chan<- *prometheus.Desc) {
 	for _, one := range gaugeList() {
 		to <- one.description()
 	}
-	to <- eventsTotal
-	to <- skippedTotal
-	to <- requestsTotal
+	for _, one := range tallies() {
+		to <- one.description()
+	}
 }
 
 // Collect is prometheus.Collector's.
@@ -68,13 +82,9 @@ func (g *gauges) Collect(to chan<- prometheus.Metric) {
 	for _, one := range gaugeList() {
 		to <- prometheus.MustNewConstMetric(one.description(), one.kind, one.read(counts, g.store))
 	}
-	door := g.ingest.Counts()
-	each := func(what *prometheus.Desc, numbers map[string]uint64) {
-		for label, n := range numbers {
-			to <- prometheus.MustNewConstMetric(what, prometheus.CounterValue, float64(n), label)
+	for _, one := range tallies() {
+		for label, n := range one.read(g) {
+			to <- prometheus.MustNewConstMetric(one.description(), prometheus.CounterValue, float64(n), label)
 		}
 	}
-	each(eventsTotal, map[string]uint64{"accepted": door.Accepted, "repeated": door.Repeated})
-	each(skippedTotal, door.Skipped)
-	each(requestsTotal, g.receiver.Counts())
 }
