@@ -18,7 +18,7 @@ func TestTheSettingsOfTheHub(t *testing.T) {
 	w.press("Just look around")
 	w.inspect("start-look", "en")
 	w.press("Make the sample shop")
-	w.see("A real event has arrived")
+	w.see("The sample events have arrived")
 	w.inspect("start-done", "en")
 
 	w.press("Settings")
