@@ -221,6 +221,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-alarm:
 		case <-done:
 			e.stopping, done = true, nil
+			if e.flights > 0 {
+				e.Log.Info("engine stopping", "in_flight", e.flights) // says what the stop waits for
+			}
 			grace = time.After(stopGrace)
 		case <-grace:
 			cut()

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -123,6 +124,39 @@ func TestO2_SecondSignalEndsAtOnceAndNothingIsLost(t *testing.T) {
 	case <-arrived:
 	case <-time.After(10 * time.Second):
 		t.Error("what was in flight at the second signal was not sent again")
+	}
+}
+
+// A clean stop waits for what is in flight and keeps its outcome: the receiver is not asked a second time.
+func TestO2_WhatIsInFlightAtACleanStopIsKept(t *testing.T) {
+	arrived, release := make(chan bool, 8), make(chan bool)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- true
+		<-release
+	}))
+	defer receiver.Close()
+	letGo := sync.OnceFunc(func() { close(release) })
+	defer letGo()
+	s := &session{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
+	s.start()
+	s.call("POST", "/v1/endpoints", `{"name":"slow","request":{"url":"`+receiver.URL+`"}}`)
+	s.run("send", "order.created")
+	<-arrived
+	s.signal()
+	waitFor(t, "the engine to wait for what is in flight", func() bool {
+		text, _ := os.ReadFile(filepath.Join(s.dir, "hub.err"))
+		return strings.Contains(string(text), "engine stopping")
+	})
+	letGo()
+	if err := s.hub.wait(); err != nil {
+		t.Fatalf("a clean stop ended with %v", err)
+	}
+	s.start()
+	waitFor(t, "the delivery after the start", func() bool {
+		return strings.Contains(s.call("GET", "/v1/deliveries", ""), `"state":"delivered"`)
+	})
+	if n := len(arrived); n != 0 {
+		t.Errorf("what was answered during the stop arrived %d times more", n)
 	}
 }
 
