@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,32 @@ func TestO2_O4_RetriesAtTheIntervalsUntilDelivered(t *testing.T) {
 		calls := r.calls()
 		if len(calls) != 3 || calls[0].id != calls[2].id {
 			s.t.Fatalf("receiver got %+v, want the same webhook-id three times", calls)
+		}
+	})
+}
+
+// What failed together does not come back together.
+func TestO4_JitterSpreadsTheRetries(t *testing.T) {
+	eachStore(t, func(s *story) {
+		r := s.receiver(500)
+		const targets = 20
+		for i := range targets {
+			s.endpoint(r.URL, func(e *hub.Endpoint) {
+				e.Name = fmt.Sprint("target ", i)
+				e.Retry = hub.Retry{Jitter: 0.1, Intervals: []hub.Duration{hub.Duration(100 * time.Second)}}
+			})
+		}
+		s.publish("order.created", "A", n(1))
+		different := map[time.Time]bool{}
+		for range targets {
+			due := s.wait().Next.DueAt
+			if wait := due.Sub(s.clock.Now()); wait < 90*time.Second || wait > 110*time.Second {
+				s.t.Errorf("the second try is due in %s, want 100 s plus or minus a tenth", wait)
+			}
+			different[due] = true
+		}
+		if len(different) < targets/2 {
+			s.t.Errorf("%d failures are tried again at %d moments", targets, len(different))
 		}
 	})
 }
