@@ -17,6 +17,9 @@ func TestADeliveryWithItsAttempts(t *testing.T) {
 		read := h.get("/v1/deliveries/"+id).want(200).is("state", "failed").is("tries", "1")
 		read.is("attempts.0.result", "refused").is("attempts.0.response.status", "500").is("attempts.0.timing.total", "12").
 			is("attempts.0.peer.address", "127.0.0.1:9").is("attempts.0.response.body_base64", "xZkA").is("attempts.0.request.body", `{"a":1}`)
+		read.is("attempts.0.timing.dns", "1.5").is("attempts.0.timing.connect", "2").is("attempts.0.timing.tls", "3").
+			is("attempts.0.timing.first_byte", "4").is("attempts.0.peer.tls.version", "TLS 1.3").
+			is("attempts.0.peer.tls.issuer", "CN=Test CA").is("attempts.0.peer.tls.expires", "2027-01-02T03:04:05.000Z")
 		h.get("/v1/deliveries?state=failed&target=A").want(200).is("data.0.id", id)
 		h.get("/v1/deliveries?state=delivered").want(200).is("data", "[]")
 		h.get("/v1/deliveries?state=lost").problem(422, hub.Invalid, "lost")

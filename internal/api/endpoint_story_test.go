@@ -106,6 +106,24 @@ func TestC4_TestAndPreview(t *testing.T) {
 	})
 }
 
+// The hub's own attempts are counted; what a person tries neither adds a failure nor forgives one.
+func TestC4_ATestLeavesTheFailuresInARowAlone(t *testing.T) {
+	each(t, func(h *testHub) {
+		for name, success := range map[string]string{"succeeded": `["2xx"]`, "refused": `["409"]`} {
+			id := h.endpoint(`,"name":"` + name + `","subscription":{"event_types":["` + name + `"]},"success":{"status":` + success + `}`)
+			h.get("/v1/endpoints/"+id).want(200).is("failures_in_a_row", "0")
+			for range 2 {
+				h.deliver(h.publish(`{"type":"`+name+`","data":1}`), hub.Refused, 500)
+			}
+			h.get("/v1/endpoints/"+id).want(200).is("failures_in_a_row", "2")
+			h.post("/v1/endpoints/"+id+"/test", `{"data":1}`).want(200).is("result", name)
+			h.get("/v1/endpoints/"+id).want(200).is("failures_in_a_row", "2")
+			h.deliver(h.publish(`{"type":"`+name+`","data":1}`), hub.Succeeded, 200)
+			h.get("/v1/endpoints/"+id).want(200).is("failures_in_a_row", "0")
+		}
+	})
+}
+
 // Settings that are not saved are really called, by whoever may save them, and change nothing here.
 func TestC4_UnsavedSettingsAreTested(t *testing.T) {
 	each(t, func(h *testHub) {

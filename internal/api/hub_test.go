@@ -322,15 +322,26 @@ func (h *testHub) deliver(event string, result hub.Result, status int) string {
 		N: row.Tries + 1, At: now, Took: 12 * time.Millisecond, Result: result, Status: status, SettingsVersion: 1,
 		Request:  hub.SentRequest{Method: "POST", URL: h.receiver.url + "/in", Headers: []hub.Header{{Name: "Webhook-Id", Value: event}}, Body: []byte(`{"a":1}`)},
 		Response: hub.Answer{Status: status, Headers: http.Header{"Content-Type": {"text/plain"}}, Body: []byte("ř\x00")},
-		Timing:   hub.Timing{Connect: time.Millisecond, Total: 12 * time.Millisecond},
-		Peer:     hub.Peer{Address: "127.0.0.1:9"},
+		Timing: hub.Timing{
+			DNS: 1500 * time.Microsecond, Connect: 2 * time.Millisecond, TLS: 3 * time.Millisecond, FirstByte: 4 * time.Millisecond,
+			Total: 12 * time.Millisecond,
+		},
+		Peer: hub.Peer{
+			Address: "127.0.0.1:9", TLSVersion: "TLS 1.3", Issuer: "CN=Test CA", Expires: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC),
+		},
 	}
 	if result != hub.Succeeded {
 		attempt.Error, attempt.Hint, attempt.Final = "answered 500", "look at the receiver's log", true
 	}
+	target, err := h.store.TargetByNo(h.Context(), tenant.No, row.Target)
+	if err != nil {
+		h.Fatal(err)
+	}
+	health := target.Health.After(&attempt, false, now)
 	outcome := &store.Outcome{
 		Delivery: row.Delivery, Tenant: tenant.No, Attempt: &attempt, At: now,
-		Next: row.After(&attempt, hub.DefaultRetry(), hub.Stuck{}, now, 0.5),
+		Next:   row.After(&attempt, hub.DefaultRetry(), hub.Stuck{}, now, 0.5),
+		Health: &health, Release: target.Release,
 	}
 	h.store.Record(outcome)
 	h.stream.Recorded([]*store.Outcome{outcome})
