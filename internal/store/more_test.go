@@ -310,6 +310,13 @@ func TestTheCatalogueTenantsKeysAndReplays(t *testing.T) {
 	})
 }
 
+// optionsOf is what a test's store is opened with.
+func optionsOf(open storetest.Opener) (o store.Options) {
+	defer func() { _ = recover() }()
+	open(func(x *store.Options) { o = *x; panic("only the options are wanted") })
+	return o
+}
+
 func TestANewerSchemaIsNotTouched(t *testing.T) {
 	storetest.EachOpen(t, func(t *testing.T, open storetest.Opener) {
 		s := open()
@@ -320,12 +327,7 @@ func TestANewerSchemaIsNotTouched(t *testing.T) {
 			return err
 		})
 		stop()
-		var o store.Options
-		func() {
-			defer func() { _ = recover() }()
-			open(func(x *store.Options) { o = *x; panic("only the options are wanted") })
-		}()
-		_, err := store.Open(t.Context(), o)
+		_, err := store.Open(t.Context(), optionsOf(open))
 		if hub.CodeOf(err) != hub.Conflict {
 			t.Errorf("opened a database of a newer program: %v", err)
 		}
