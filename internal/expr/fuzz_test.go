@@ -71,6 +71,51 @@ func FuzzTemplateJSON(f *testing.F) {
 	})
 }
 
+// FuzzTemplateValue: any JSON value keeps its text where its placeholder stands without quotes, alone, in a list and as an
+// item of one; between quotes it is the text that a person reads.
+func FuzzTemplateValue(f *testing.F) {
+	for _, raw := range []string{`1234.50`, `1e3`, `-0.0`, `12345678901234567890`, `{"a": [1.50, {"b":null}]}`, `[]`, `"\u00e9\"#a#"`, `null`, `true`} {
+		f.Add(raw)
+	}
+	tpl, err := ParseTemplate(`{"raw":#v#,"quoted":"#v#","mixed":"<#v#>","copy":#list#,"each":[#each list##item#,#end#0]}`, JSON)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		if _, err := ParseDoc([]byte(raw)); err != nil {
+			return
+		}
+		raw = strings.Trim(raw, " \t\r\n")
+		data, err := ParseDoc([]byte(`{"v":` + raw + `,"list":[` + raw + `,` + raw + `]}`))
+		if err != nil {
+			return // too deep with a list around it
+		}
+		v, _ := data.Value().Field("v")
+		s := NewScope()
+		s.SetDoc("data", data)
+		for _, missing := range []Missing{MissingEmpty, MissingNull, MissingOmit, MissingFail} {
+			out, err := tpl.Render(nil, s, missing)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", raw, missing, err)
+			}
+			got, err := ParseDoc(out)
+			if err != nil {
+				t.Fatalf("%s, %s: rendered %s: %v", raw, missing, out, err)
+			}
+			for name, want := range map[string]string{"raw": raw, "copy": "[" + raw + "," + raw + "]", "each": "[" + raw + "," + raw + ",0]"} {
+				if member, ok := got.Value().Field(name); !ok || string(member.AppendJSON(nil)) != want {
+					t.Fatalf("%s, %s: %s is %s, want %s", raw, missing, name, member.AppendJSON(nil), want)
+				}
+			}
+			for name, want := range map[string]string{"quoted": v.Text(), "mixed": "<" + v.Text() + ">"} {
+				if member, ok := got.Value().Field(name); !ok || member.Text() != want {
+					t.Fatalf("%s, %s: %s is %q, want %q", raw, missing, name, member.Text(), want)
+				}
+			}
+		}
+	})
+}
+
 // FuzzTemplateText: no text of a template, valid or not, breaks the parser, and what parses as JSON renders as JSON.
 func FuzzTemplateText(f *testing.F) {
 	for _, text := range []string{`{"a":#a#}`, `[#each list##item#,#end#1]`, `{"a":"#if a#x#else#y#end#"#if a#,"b":1#end#}`, `<a x="#a#">#each list#<b/>#end#</a>`, "##", "#a", "#a[0#", `["\u00`, "[#a#x]"} {
