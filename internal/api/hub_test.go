@@ -68,6 +68,8 @@ type testHub struct {
 	receiver *receiver
 	mailer   mail.Mailer // its Server is set by the story that needs one
 	listens  map[hub.ID]hub.Listening
+
+	stopStore func() // the database goes away
 }
 
 // each runs a story on both databases.
@@ -76,8 +78,10 @@ func each(t *testing.T, story func(h *testHub)) {
 	storetest.EachOpen(t, func(t *testing.T, open storetest.Opener) {
 		stream := &api.Stream{}
 		s := open(func(o *store.Options) { o.Committed = stream.Accepted })
-		storetest.Run(t, s)
-		story(newHub(t, s, stream))
+		stop := storetest.Run(t, s)
+		h := newHub(t, s, stream)
+		h.stopStore = stop
+		story(h)
 	})
 }
 

@@ -186,9 +186,7 @@ func TestTheAuditNamesWhoChangedWhat(t *testing.T) {
 
 func TestWithoutItsDatabaseTheHubIsNotReady(t *testing.T) {
 	each(t, func(h *testHub) {
-		if err := h.store.Close(); err != nil {
-			h.Fatal(err)
-		}
+		h.stopStore()
 		nobody := h.as("", "")
 		nobody.get("/readyz").problem(503, hub.Unavailable)
 		nobody.get("/healthz").want(200)
