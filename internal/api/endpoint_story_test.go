@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -286,6 +287,18 @@ func TestE7_EveryKindOfAuthIsTakenAndMasked(t *testing.T) {
 		if strings.Contains(string(r.body), "planted") {
 			t.Errorf("the key is shown: %s", r.body)
 		}
+	})
+}
+
+// A key of one's own signs, and only its public half is told.
+func TestE7_AnEd25519KeyOfOnesOwnIsKept(t *testing.T) {
+	each(t, func(h *testHub) {
+		seed := []byte("planted-ed25519-seed-4722-abcdef")
+		public := "whpk_" + base64.StdEncoding.EncodeToString(ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey))
+		private := "whsk_" + base64.StdEncoding.EncodeToString(seed)
+		made := h.post("/v1/endpoints", `{"request":{"url":"`+h.receiver.url+`"},"signature":{"schemes":["ed25519"],"private_key":"`+private+`"}}`).want(201).
+			is("signature.public_key", public)
+		h.get("/v1/endpoints/"+made.text("id")).want(200).is("signature.public_key", public).is("signature.private_key", hub.Masked)
 	})
 }
 

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
@@ -96,7 +97,10 @@ func TestATenantsPortalIsSetUp(t *testing.T) {
 		} {
 			h.call("PATCH", "/v1/tenants/acme", body).problem(http.StatusUnprocessableEntity, hub.Invalid, pointer)
 		}
-		h.call("PATCH", "/v1/tenants/acme", `{"portal":null}`).want(http.StatusOK).is("portal.colours.accent", "").is("portal.colours.paper", "")
+		logo := "data:image/png;base64," + base64.StdEncoding.EncodeToString([]byte("\x89PNG\r\n\x1a\n...."))
+		h.call("PATCH", "/v1/tenants/acme", `{"portal":{"logo":"`+logo+`"}}`).want(http.StatusOK).is("portal.logo", logo)
+		h.get("/v1/tenants/acme").want(http.StatusOK).is("portal.logo", logo).is("portal.colours.accent", "#7a1fa2")
+		h.call("PATCH", "/v1/tenants/acme", `{"portal":null}`).want(http.StatusOK).is("portal.colours.accent", "").is("portal.colours.paper", "").is("portal.logo", "")
 		h.get("/v1/tenants").want(http.StatusOK)
 	})
 }

@@ -159,10 +159,12 @@ func (r *Recorder) Transport(next http.RoundTripper) http.RoundTripper {
 			request.Body = io.NopCloser(bytes.NewReader(sent))
 		}
 		op := r.find(request.Method, request.URL.Path)
-		r.note(op, request, sent)
 		response, err := next.RoundTrip(request)
 		if err != nil {
 			return nil, err
+		}
+		if response.StatusCode/100 == 2 {
+			r.note(op, request, sent)
 		}
 		media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 		if media == "text/event-stream" {
@@ -223,6 +225,7 @@ func (r *Recorder) match(method string, segments []string) *operation {
 	return nil
 }
 
+// note keeps what a call has used. Only one that was granted shows that a property or an operation is there.
 func (r *Recorder) note(op *operation, request *http.Request, sent []byte) {
 	if op == nil {
 		return
@@ -316,7 +319,7 @@ func (r *Recorder) Violations() []string {
 	return slices.Clone(r.violations)
 }
 
-// Missing lists what nobody has called or set: operations, query parameters, and properties of requests.
+// Missing lists what nobody has called or set with success: operations, query parameters, and properties of requests.
 func (r *Recorder) Missing() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

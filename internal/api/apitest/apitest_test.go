@@ -94,26 +94,32 @@ func TestWhatNobodyTriedIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := r.Missing()
-	request, err := http.NewRequestWithContext(t.Context(), "POST", "http://hub/v1/endpoints?x=1", strings.NewReader(`{"name":"a","retry":{"jitter":0}}`))
-	if err != nil {
-		t.Fatal(err)
+	after := func(answer answers) []string {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), "POST", "http://hub/v1/endpoints?x=1", strings.NewReader(`{"name":"a","retry":{"jitter":0}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := r.Transport(answer).RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return r.Missing()
 	}
-	response, err := r.Transport(answers{404, "application/problem+json", ""}).RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	after := r.Missing()
+	refused := after(answers{422, "application/problem+json", ""})
+	granted := after(answers{201, "application/json", "{}"})
 	for _, text := range []string{
 		"operation createEndpoint was never called",
 		"property #/components/schemas/Endpoint/properties/name was never set",
 		"property #/components/schemas/Endpoint/properties/retry/properties/jitter was never set",
 	} {
-		if !slices.Contains(before, text) || slices.Contains(after, text) {
-			t.Errorf("%q: before %v, after %v", text, slices.Contains(before, text), slices.Contains(after, text))
+		if !slices.Contains(before, text) || !slices.Contains(refused, text) || slices.Contains(granted, text) {
+			t.Errorf("%q: before %v, after a refusal %v, after a success %v", text,
+				slices.Contains(before, text), slices.Contains(refused, text), slices.Contains(granted, text))
 		}
 	}
-	if still := "property #/components/schemas/Endpoint/properties/retry/properties/intervals was never set"; !slices.Contains(after, still) {
+	if still := "property #/components/schemas/Endpoint/properties/retry/properties/intervals was never set"; !slices.Contains(granted, still) {
 		t.Errorf("%q is not named", still)
 	}
 }
