@@ -92,37 +92,49 @@ func TestM7_AWaitIsNoFailure(t *testing.T) {
 
 // One notice when an outage begins, however long it lasts and whatever restarts, and one when it is over.
 func TestO5_OneNoticeAnOutage(t *testing.T) {
-	eachStore(t, func(s *story) {
-		r := s.receiver(500)
-		s.endpoint(r.URL, func(e *hub.Endpoint) {
-			e.Notify.AfterFailures = 2
-			e.Retry.Intervals = []hub.Duration{hub.Duration(time.Second), hub.Duration(time.Second), hub.Duration(time.Second), hub.Duration(time.Second), hub.Duration(time.Second)}
+	waits := hub.Retry{Intervals: slices.Repeat([]hub.Duration{hub.Duration(time.Second)}, 5)}
+	for kind, create := range map[string]func(s *story, url string) hub.Target{
+		"endpoint": func(s *story, url string) hub.Target {
+			return s.endpoint(url, func(e *hub.Endpoint) { e.Notify.AfterFailures, e.Retry = 2, waits })
+		},
+		"pipeline": func(s *story, url string) hub.Target {
+			return s.pipeline(func(p *hub.Pipeline) {
+				p.Steps = []hub.Step{{Type: hub.StepRequest, Request: ask(url)}}
+				p.Notify.AfterFailures, p.Retry = 2, waits
+			})
+		},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			eachStore(t, func(s *story) {
+				r := s.receiver(500)
+				create(s, r.URL)
+				s.publish("order.created", "1", n(1))
+				s.wantResults(hub.Refused)
+				s.noNotice()
+				s.clock.Advance(2 * time.Second)
+				s.wantResults(hub.Refused)
+				begun := s.wantNotice(hub.NoticeFailing)
+				if begun.Failures != 2 || !strings.Contains(begun.Cause, "500") || begun.Type() != "hacek."+kind+".failing" {
+					s.t.Errorf("notice: %+v", begun)
+				}
+				s.clock.Advance(2 * time.Second)
+				s.wantResults(hub.Refused)
+				s.noNotice()
+				s.restart()
+				s.clock.Advance(2 * time.Second)
+				s.wantResults(hub.Refused)
+				if again := s.wantNotice(hub.NoticeFailing); again.ID() != begun.ID() {
+					s.t.Errorf("after a restart the notice has another id, %q instead of %q, so it would be mailed twice", again.ID(), begun.ID())
+				}
+				r.answer(200)
+				s.clock.Advance(time.Minute)
+				s.wantResults(hub.Succeeded)
+				if over := s.wantNotice(hub.NoticeRecovered); !over.Since.Equal(begun.Since) || over.Type() != "hacek."+kind+".recovered" {
+					s.t.Errorf("recovered: %s from the outage of %s, want %s", over.Type(), over.Since, begun.Since)
+				}
+			})
 		})
-		s.publish("order.created", "1", n(1))
-		s.wantResults(hub.Refused)
-		s.noNotice()
-		s.clock.Advance(2 * time.Second)
-		s.wantResults(hub.Refused)
-		begun := s.wantNotice(hub.NoticeFailing)
-		if begun.Failures != 2 || !strings.Contains(begun.Cause, "500") || begun.Type() != "hacek.endpoint.failing" {
-			t.Errorf("notice: %+v", begun)
-		}
-		s.clock.Advance(2 * time.Second)
-		s.wantResults(hub.Refused)
-		s.noNotice()
-		s.restart()
-		s.clock.Advance(2 * time.Second)
-		s.wantResults(hub.Refused)
-		if again := s.wantNotice(hub.NoticeFailing); again.ID() != begun.ID() {
-			t.Errorf("after a restart the notice has another id, %q instead of %q, so it would be mailed twice", again.ID(), begun.ID())
-		}
-		r.answer(200)
-		s.clock.Advance(time.Minute)
-		s.wantResults(hub.Succeeded)
-		if over := s.wantNotice(hub.NoticeRecovered); !over.Since.Equal(begun.Since) {
-			t.Errorf("recovered from the outage of %s, want %s", over.Since, begun.Since)
-		}
-	})
+	}
 }
 
 // A person who resumes a target says that it is mended, but the outage ends when it takes something: no second notice of

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,4 +61,36 @@ func TestO5_ANoticeCarriesItsLetter(t *testing.T) {
 	}
 	w.Publish = func(context.Context, int64, string, string, string, []byte) error { return errors.New("away") }
 	w.Give(t.Context(), n) // is logged; the state stands with the target
+}
+
+// Each notice has its own list of addresses, at an endpoint as at a pipeline.
+func TestO5_EachNoticeIsWrittenToItsOwnAddresses(t *testing.T) {
+	notify := hub.Notify{
+		Failing: []string{"watch@example.cz"}, Disabled: []string{"jana@example.cz", "petr@example.cz"}, Recovered: []string{"office@example.cz"},
+		AfterFailures: 3, Language: "cs",
+	}
+	e, p := hub.DefaultEndpoint(), hub.DefaultPipeline()
+	e.Notify, p.Notify = notify, notify
+	for _, target := range []*hub.Target{
+		{ID: hub.NewID(), Kind: hub.KindEndpoint, Name: "Sklad", Endpoint: e, State: hub.Active},
+		{ID: hub.NewID(), Kind: hub.KindPipeline, Name: "Sklad", Pipeline: p, State: hub.Active},
+	} {
+		for what, want := range map[string][]string{
+			hub.NoticeFailing: notify.Failing, hub.NoticeDisabled: notify.Disabled, hub.NoticeRecovered: notify.Recovered,
+		} {
+			var kinds []string
+			var letter struct{ Mail struct{ To []string } }
+			w := &notice.Writer{
+				Log: slog.New(slog.DiscardHandler),
+				Publish: func(_ context.Context, _ int64, kind, _, _ string, data []byte) error {
+					kinds = append(kinds, kind)
+					return json.Unmarshal(data, &letter)
+				},
+			}
+			w.Give(t.Context(), hub.Notice{What: what, Target: target})
+			if kind := "hacek." + string(target.Kind) + "." + what; !slices.Equal(kinds, []string{kind}) || !slices.Equal(letter.Mail.To, want) {
+				t.Errorf("%s: events %v, written to %v; want it written to %v", kind, kinds, letter.Mail.To, want)
+			}
+		}
+	}
 }
