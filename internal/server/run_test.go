@@ -2,6 +2,9 @@ package server
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"log/slog"
 	"net"
@@ -10,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -266,6 +270,75 @@ func TestRule12_AListenerServesItsOwnRoomsOnly(t *testing.T) {
 			if got := status(address, path); got != want[i] {
 				t.Errorf("the listener that serves %s answers %s with %d, want %d", room, path, got, want[i])
 			}
+		}
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each listener has its own public address, and that of the one a request came in by is what the provider has signed.
+func TestM4_TheSignedAddressIsTheListeners(t *testing.T) {
+	s := start(t, config(t))
+	admin := s.client(s.key)
+	const secret = "planted-hmac-secret"
+	at := map[string]string{}
+	for name, public := range map[string]string{"shops": "https://shops.example.cz", "banks": "https://banks.example.cz:8443/hooks"} {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		at[name] = "http://" + free.Addr().String()
+		_ = free.Close()
+		body := `{"name":"` + name + `","address":"` + free.Addr().String() + `","serves":["receiver"],"public_url":"` + public + `"}`
+		if err := admin.Do(t.Context(), "POST", "/v1/listeners", []byte(body), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"shop": "https://shops.example.cz/in/shop", "any": s.base + "/in/any"} {
+		pinned := ""
+		if name == "shop" {
+			pinned = `"listener":"shops",`
+		}
+		var source struct{ URL string }
+		if err := admin.Do(t.Context(), "POST", "/v1/sources", []byte(`{"name":"`+name+`","path":"`+name+`",`+pinned+`"event_type":"body.type",
+			"verify":{"scheme":"hmac","secrets":["`+secret+`"],"hmac":{"header":"X-Signed","signed":"#url##body#"}}}`), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := admin.Do(t.Context(), "GET", "/v1/sources/"+name, nil, &source); err != nil || source.URL != want {
+			t.Errorf("the source %s is at %s, want %s (%v)", name, source.URL, want, err)
+		}
+	}
+	for i, c := range []struct {
+		to, signed string
+		want       int
+	}{
+		{at["shops"] + "/in/shop", "https://shops.example.cz/in/shop", 200},
+		{at["shops"] + "/in/shop?a=1", "https://shops.example.cz/in/shop?a=1", 200},
+		{at["shops"] + "/in/shop", "https://banks.example.cz:8443/hooks/in/shop", 401},
+		{at["shops"] + "/in/shop", s.base + "/in/shop", 401},
+		{at["banks"] + "/in/shop", "https://banks.example.cz:8443/hooks/in/shop", 404},
+		{at["banks"] + "/in/shop", "https://shops.example.cz/in/shop", 404},
+		{at["banks"] + "/in/any", "https://banks.example.cz:8443/hooks/in/any", 200},
+		{at["banks"] + "/in/any", "https://shops.example.cz/in/any", 401},
+		{s.base + "/in/any", s.base + "/in/any", 200},
+	} {
+		body := `{"type":"order.created","n":` + strconv.Itoa(i) + `}`
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(c.signed + body))
+		request, err := http.NewRequestWithContext(t.Context(), "POST", c.to, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("X-Signed", hex.EncodeToString(mac.Sum(nil)))
+		answer, err := admin.HTTP.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != c.want {
+			t.Errorf("%s signed over %s is answered %d, want %d", c.to, c.signed, answer.StatusCode, c.want)
 		}
 	}
 	if err := s.stop(); err != nil {
