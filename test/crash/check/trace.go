@@ -20,19 +20,21 @@ var (
 
 // Trace is the judgement over a system call trace.
 type Trace struct {
-	Accepted   int // answers 202
+	Accepted   int // answers 202 to POST /v1/events
+	Received   int // answers 200 to POST /in/...
 	Violations []string
 }
 
 // request is what happened since the last POST arrived.
 type request struct {
 	open  bool
+	in    bool                       // it came to a source, whose success is 200
 	dirty map[string]bool            // descriptors through which the log was written; false once a sync that began afterwards has completed
 	syncs map[string]map[string]bool // threads inside a sync -> descriptors whose writes it covers
 }
 
-// Durable reads the trace of a hub that was sent one event after the other, and asks of each: between its arrival and its
-// 202, was the write-ahead log written, and did a sync of a file in the data directory that began after the last such
+// Durable reads the trace of a hub that was sent one event or notice after the other, and asks of each: between its arrival
+// and its success, was the write-ahead log written, and did a sync of a file in the data directory that began after the last such
 // write complete with success? The hub writes the log through two connections, and the one that did not accept the
 // event may begin a write of its own before the answer leaves: so writes are told apart by their descriptor, and one
 // that is synced is asked for.
@@ -87,7 +89,11 @@ func (t *Trace) step(r *request, line string, n int, dataDir string) {
 			delete(covered, descriptor)
 		}
 	case strings.Contains(rest, `"HTTP/1.1 202`):
-		t.answer(r, n)
+		t.Accepted++
+		t.answer(r, n, 202)
+	case strings.Contains(rest, `"HTTP/1.1 200`) && r.in:
+		t.Received++
+		t.answer(r, n, 200)
 	}
 }
 
@@ -95,8 +101,8 @@ func isSync(call string) bool { return call == "fsync" || call == "fdatasync" }
 
 // arrive opens the window; what was written for earlier requests does not count for this one.
 func (r *request) arrive(rest string) {
-	if strings.Contains(rest, `"POST /v1/events `) {
-		*r = request{open: true, syncs: r.syncs}
+	if in := strings.Contains(rest, `"POST /in/`); in || strings.Contains(rest, `"POST /v1/events `) {
+		*r = request{open: true, in: in, syncs: r.syncs}
 	}
 }
 
@@ -113,10 +119,9 @@ func (r *request) synced(thread, rest string) {
 	}
 }
 
-func (t *Trace) answer(r *request, n int) {
-	t.Accepted++
+func (t *Trace) answer(r *request, n, status int) {
 	violate := func(what string) {
-		t.Violations = append(t.Violations, fmt.Sprintf("trace line %d: answered 202 %s", n, what))
+		t.Violations = append(t.Violations, fmt.Sprintf("trace line %d: answered %d %s", n, status, what))
 	}
 	switch {
 	case !r.open:
@@ -126,5 +131,5 @@ func (t *Trace) answer(r *request, n int) {
 	case !slices.Contains(slices.Collect(maps.Values(r.dirty)), false):
 		violate("before the log was synced")
 	}
-	r.open = false
+	r.open, r.in = false, false
 }

@@ -15,6 +15,8 @@ const (
 	foreign  = `102   10.000200 fdatasync(7</d/other/hacek.db-wal>) = 0` + "\n"
 	accepted = `101   10.002000 write(9<socket:[77]>, "HTTP/1.1 202 Accepted\r\nContent-T"..., 300) = 300` + "\n"
 	beside   = `103   10.000300 pwrite64(5</d/data/hacek.db-wal>, "\0\0"..., 24, 4128) = 24` + "\n"
+	notified = `101   10.000001 read(9<socket:[77]>, "POST /in/shoptet HTTP/1.1\r\nHost"..., 4096) = 400` + "\n"
+	received = `101   10.002000 write(9<socket:[77]>, "HTTP/1.1 200 OK\r\nContent-Type: "..., 200) = 200` + "\n"
 	readBack = `101   10.000001 <... read resumed>"POST /v1/events HTTP/1.1\r\nHost: "..., 4096) = 900` + "\n"
 )
 
@@ -46,6 +48,34 @@ func TestTraceOfAnAcceptedEvent(t *testing.T) {
 			found := strings.Join(got.Violations, "\n")
 			if got.Accepted == 0 || (found == "") != (c.want == "") || !strings.Contains(found, c.want) {
 				t.Errorf("got %d accepted and %q, want %q in:\n%s", got.Accepted, found, c.want, c.trace)
+			}
+		})
+	}
+}
+
+// A notice to a source is asked the same; a 200 to anything else is nobody's success.
+func TestTraceOfANotice(t *testing.T) {
+	for name, c := range map[string]struct {
+		trace    string
+		received int
+		want     string
+	}{
+		"written, synced, answered":            {notified + logged + synced + received, 1, ""},
+		"answered before the sync":             {notified + logged + received + synced, 1, "answered 200 before the log was synced"},
+		"answered while the sync runs":         {notified + logged + begun + received + ended, 1, "answered 200 before the log was synced"},
+		"nothing written":                      {notified + synced + received, 1, "answered 200 and nothing was written"},
+		"only the event before was saved":      {arrived + logged + synced + accepted + notified + received, 1, "nothing was written"},
+		"a 200 that no notice waits for":       {received + arrived + received + logged + synced + accepted + received, 0, ""},
+		"the second answer is somebody else's": {notified + logged + synced + received + received, 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Durable(strings.NewReader(c.trace), "/d/data")
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := strings.Join(got.Violations, "\n")
+			if got.Received != c.received || (found == "") != (c.want == "") || !strings.Contains(found, c.want) {
+				t.Errorf("got %d received and %q, want %d and %q in:\n%s", got.Received, found, c.received, c.want, c.trace)
 			}
 		})
 	}
