@@ -9,7 +9,7 @@ import (
 
 // What a person can do when the tour has been played: place orders, pull the plug, and put it back.
 func TestOrdersWaitWhileThePlugIsPulled(t *testing.T) {
-	v, ctx := visit(t, "sqlite", "")
+	v, ctx := visit(t, "sqlite", "", "")
 	if _, err := v.openMoney(ctx); err != nil {
 		t.Fatal(err)
 	}

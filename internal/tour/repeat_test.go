@@ -10,7 +10,7 @@ const peeked = "order:delete" // none of the ready pipelines takes it
 // A notice that comes again while its first delivery still waits adds no run. But the answer of a fetch that began before the
 // repeat must not serve that delivery: another event may have had the record read in between.
 func TestRule8_WaitingDeliveryReadsWhatTheRepeatIsAbout(t *testing.T) {
-	v, ctx := visit(t, "sqlite", "")
+	v, ctx := visit(t, "sqlite", "", "")
 	m, err := v.openMoney(ctx)
 	if err != nil {
 		t.Fatal(err)
