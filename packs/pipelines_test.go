@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -81,7 +82,7 @@ func eachERP(t *testing.T, test func(t *testing.T, e *erp)) {
 				beside, place = "pgx", dsn
 			case hub.DriverMySQL:
 				dsn = makeDatabase(t, "mysql", "HACEK_TEST_MARIADB")
-				beside, place = "mysql", dsn
+				beside, place = "mysql", dsn+"?parseTime=true"
 			}
 			raw, err := sql.Open(beside, place)
 			if err != nil {
@@ -269,6 +270,8 @@ func (e *erp) rows(t *testing.T, table string) []string {
 			switch v := v.(type) {
 			case nil:
 				line = append(line, "-")
+			case bool: // PostgreSQL alone has them
+				line = append(line, map[bool]string{false: "0", true: "1"}[v])
 			case time.Time:
 				line = append(line, v.UTC().Format(time.RFC3339))
 			case []byte:
@@ -285,7 +288,25 @@ func (e *erp) rows(t *testing.T, table string) []string {
 	return all
 }
 
-// What the ready pipelines write in SQLite when they work the pack's own samples.
+// decimal is a number with a fraction, which servers fill up with zeros to the column's scale.
+var decimal = regexp.MustCompile(`^-?\d+\.\d+$`)
+
+// unpadded are rows whose decimals end where their value ends.
+func unpadded(rows []string) []string {
+	plain := make([]string, len(rows))
+	for i, row := range rows {
+		cells := strings.Split(row, "|")
+		for j, cell := range cells {
+			if decimal.MatchString(cell) {
+				cells[j] = strings.TrimRight(strings.TrimRight(cell, "0"), ".")
+			}
+		}
+		plain[i] = strings.Join(cells, "|")
+	}
+	return plain
+}
+
+// What the ready pipelines write when they work the pack's own samples; a server may fill up the decimals.
 var written = map[string]map[string][]string{
 	"shoptet orders": {
 		"orders": {"2018000057|-|new|1|CZK|1999.30|1652.31|1b02cb8e-d7b5-11e0-9a5c-feab5ed617ed|Žofie Černá|-|-|-|zofie.cerna@example.cz|+420601234567|Příčná|12|Hradec Králové|500 02|CZ|Zásilkovna|Platba kartou online|Prosím zabalit jako dárek|2019-01-08T14:13:38Z|2019-01-08T14:13:38Z"},
@@ -354,7 +375,10 @@ func writesItsRows(t *testing.T, pack *Pack, p *Preset, e *erp) {
 	}
 	for table, rows := range want {
 		got := e.rows(t, table)
-		if e.driver == hub.DriverSQLite && !slices.Equal(got, rows) || len(got) != len(rows) {
+		if e.driver != hub.DriverSQLite {
+			got, rows = unpadded(got), unpadded(rows)
+		}
+		if !slices.Equal(got, rows) {
 			t.Errorf("%s holds\n%s\nwant\n%s", table, strings.Join(got, "\n"), strings.Join(rows, "\n"))
 		}
 	}
