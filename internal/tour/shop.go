@@ -31,6 +31,7 @@ type Shop struct {
 	tokens    []string        // that are valid, oldest first
 	busy      map[string]int
 	counts    ShopCounts
+	late      *late
 	notices   noticing
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -133,8 +134,8 @@ func (s *Shop) guarded(read func(*http.Request) any) http.Handler {
 		case <-r.Context().Done():
 		}
 		s.mu.Lock()
-		s.busy[token]-- // before the answer: whoever has read it may call again
 		if r.Context().Err() != nil {
+			s.busy[token]--
 			s.mu.Unlock()
 			return
 		}
@@ -145,6 +146,10 @@ func (s *Shop) guarded(read func(*http.Request) any) http.Handler {
 			s.counts.Fetched[r.URL.Path]++
 			body, err = json.Marshal(map[string]any{"data": data, "errors": nil, "metadata": map[string]string{"requestId": rand.Text()}})
 		}
+		if s.late != nil && s.late.path == r.URL.Path {
+			s.stay(r)
+		}
+		s.busy[token]-- // before the answer: whoever has read it may call again
 		s.mu.Unlock()
 		switch {
 		case err != nil:
@@ -156,6 +161,34 @@ func (s *Shop) guarded(read func(*http.Request) any) http.Handler {
 			_, _ = w.Write(body)
 		}
 	})
+}
+
+// late is an answer that is read, and then kept on its way.
+type late struct {
+	path       string
+	read, goes chan struct{}
+}
+
+// HoldBack keeps the next answer about an order on its way until letGo is called: it shows the order as it was when read was closed.
+func (s *Shop) HoldBack(code string) (read <-chan struct{}, letGo func()) {
+	l := &late{path: "/api/orders/" + code, read: make(chan struct{}), goes: make(chan struct{})}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late = l
+	return l.read, sync.OnceFunc(func() { close(l.goes) })
+}
+
+// stay waits with the lock let go.
+func (s *Shop) stay(r *http.Request) {
+	l := s.late
+	s.late = nil
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	close(l.read)
+	select {
+	case <-l.goes:
+	case <-r.Context().Done():
+	}
 }
 
 func (s *Shop) refuse(w http.ResponseWriter, status int, code string) {

@@ -65,14 +65,18 @@ func (t *Tour) playMoney(ctx context.Context, m *Money) error {
 // ordinaryDay: orders, three changes within a second, a cancellation, a bulk action, customers, stock, repeats.
 func (t *Tour) ordinaryDay(ctx context.Context, m *Money) error {
 	day(m.Shop)
+	if err := m.settled(ctx); err != nil {
+		return err
+	}
 	if err := threeTimes(ctx, m.Shop, m.Shop.Codes()[0]); err != nil {
 		return err
 	}
 	if err := m.settled(ctx); err != nil {
 		return err
 	}
-	t.show.fact("happened", "7 orders, one changed three times within one second, one cancelled, three changed by a bulk action,")
-	t.show.fact("", "customers and stock levels changed; every notice in any order, many of them twice")
+	t.show.fact("happened", "7 orders, one cancelled, three changed by a bulk action, customers and stock levels changed;")
+	t.show.fact("", "every notice in any order, many of them twice; one order changed three times within one second,")
+	t.show.fact("", "and the shop's answer about the first change was late: it came when the last was told")
 	n, err := m.Compare(ctx)
 	if err != nil {
 		return err
@@ -112,20 +116,45 @@ func day(s *Shop) {
 	s.Repeat(12)
 }
 
-// threeTimes changes an order three times within one second. The notices are equal to the last letter, and the hub has worked on
-// the earlier one when the next comes.
+// threeTimes changes an order three times within one second. The notices are equal to the last letter, and what the shop answers
+// about the first change is late: the hub gets to know the oldest state when it has been told of the newest.
 func threeTimes(ctx context.Context, s *Shop, code string) error {
 	second := s.Now().Truncate(time.Second).Add(time.Second)
-	for i, status := range []Status{statusProcessed, statusDone, statusShipped} {
-		select {
-		case <-time.After(time.Until(second) + time.Duration(i)*300*time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := pause(ctx, time.Until(second)); err != nil {
+		return err
+	}
+	change := func(status Status) {
 		s.Revise(code, second, status)
 		s.Tell("order:update", code, second)
 	}
-	return nil
+	read, letGo := s.HoldBack(code)
+	defer letGo()
+	change(statusProcessed)
+	select {
+	case <-read:
+	case <-time.After(patience):
+		return fmt.Errorf("nobody asked for the changed order %s", code)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	change(statusDone)
+	change(statusShipped)
+	if _, err := s.Quiet(); err != nil {
+		return err
+	}
+	return pause(ctx, time.Until(second.Add(lateBy))) // whatever could overtake the late answer does
+}
+
+// lateBy is when the late answer comes, from the beginning of the second.
+const lateBy = 800 * time.Millisecond
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // settled waits until the hub has nothing left to do.
