@@ -23,6 +23,7 @@ const (
 	floodSize  = 100_000
 	floodQuick = 10_000
 	floodCap   = 2 * 50 << 20 // what two sources may keep of strangers' requests, in bytes
+	floodTimes = 3            // how much slower the p99 of the rightly signed ones may be beside it
 )
 
 // inKind is one kind of run of -mode receiving.
@@ -422,7 +423,8 @@ func (k inKind) goal(system string, rate, p99, calm, floor, seconds float64) (wh
 	}
 	switch {
 	case k.flood && !math.IsNaN(p99/calm):
-		return number(p99/calm) + " times the p99 without it", ""
+		what = fmt.Sprintf("p99 at most %d times the one without it (%s)", floodTimes, number(p99/calm))
+		return what, verdict(p99 <= floodTimes*calm)
 	case k.rate == 200 && system == onSQLite:
 		if p99 >= 20 && floor >= 20 {
 			return "p99 under 20 ms", "the disk alone is slower"
