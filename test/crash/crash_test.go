@@ -11,25 +11,29 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"hacek/test/crash/check"
 )
 
-// forgetful is a hub that takes an event only when it is told twice, and passes its data on with the given change.
+// forgetful is a hub that takes an event only when it is told twice, and passes it on with the given change.
 type forgetful struct {
 	t        *testing.T
 	receiver string
-	change   func(data []byte) []byte
+	change   func(e *passed)
 	told     map[string]int
 }
 
+// passed is what a receiver gets of an event.
+type passed struct {
+	ID, Type, Key string
+	Data          json.RawMessage
+}
+
 func (f *forgetful) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var event struct {
-		ID   string
-		Data json.RawMessage
-	}
+	var event passed
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
 		err = json.Unmarshal(body, &event)
@@ -42,13 +46,11 @@ func (f *forgetful) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := "evt_" + event.ID
-	envelope := fmt.Appendf(nil, `{"id":%q,"data":%s}`, id, f.change(event.Data))
+	kind := event.Type
+	f.change(&event)
+	envelope := fmt.Appendf(nil, `{"id":%q,"type":%q,"key":%q,"data":%s}`, id, event.Type, event.Key, event.Data)
 	for _, e := range endpoints {
-		var data struct{ Kind string }
-		if err := json.Unmarshal(event.Data, &data); err != nil {
-			f.t.Error(err)
-		}
-		if !slices.Contains(e.kinds, data.Kind) {
+		if !slices.Contains(e.kinds, strings.TrimPrefix(kind, "crash.")) {
 			continue
 		}
 		for status := 0; status != http.StatusOK; {
@@ -69,22 +71,24 @@ func (f *forgetful) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // The publishers' and the receivers' journals of real requests hold together, and give a hub away that damages a byte.
 func TestJournalsOfRealRequests(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func([]byte) []byte
+		change func(*passed)
 		want   bool
 	}{
-		"bytes as they came": {func(data []byte) []byte { return data }, true},
-		"blanks removed": {func(data []byte) []byte {
+		"bytes as they came": {func(*passed) {}, true},
+		"blanks removed": {func(e *passed) {
 			var compact bytes.Buffer
-			if err := json.Compact(&compact, data); err != nil {
+			if err := json.Compact(&compact, e.Data); err != nil {
 				t.Error(err)
 			}
-			return compact.Bytes()
+			e.Data = compact.Bytes()
 		}, false},
-		"HTML escaped": {func(data []byte) []byte {
+		"HTML escaped": {func(e *passed) {
 			var escaped bytes.Buffer
-			json.HTMLEscape(&escaped, data)
-			return escaped.Bytes()
+			json.HTMLEscape(&escaped, e.Data)
+			e.Data = escaped.Bytes()
 		}, false},
+		"another type": {func(e *passed) { e.Type += ".old" }, false},
+		"another key":  {func(e *passed) { e.Key = "0" + e.Key }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -95,8 +95,8 @@ func (p *publisher) publishAll(ctx context.Context) error {
 
 // published is one event before anybody knows of it.
 type published struct {
-	caller, kind, data string
-	body               []byte
+	caller, kind, digest string
+	body                 []byte
 }
 
 // newEvent makes an event whose bytes are easily damaged: blanks, escapes, numbers no float holds, characters HTML would escape.
@@ -109,14 +109,15 @@ func newEvent() published {
 	data := fmt.Sprintf(`{ "kind" : "%c", "total":%d.50,"id": 98765432109876%09d, "none":null,`+
 		"\n\t"+`"note":"<Žluťoučký & kůň> \u010d\/\"%s","list":[ 1,1.0,1e2 ] }`,
 		kind, number%1000, number, strings.Repeat("ě", int(number%200)))
-	body := fmt.Sprintf(`{"type":"crash.%c","id":%q,"key":"%d","data":%s}`, kind, caller, number%50, data)
-	return published{caller: caller, kind: string(kind), data: check.Digest([]byte(data)), body: []byte(body)}
+	eventType, key := "crash."+string(kind), fmt.Sprint(number%50)
+	body := fmt.Sprintf(`{"type":%q,"id":%q,"key":%q,"data":%s}`, eventType, caller, key, data)
+	return published{caller: caller, kind: string(kind), digest: check.Digest(eventType, key, []byte(data)), body: []byte(body)}
 }
 
 // publish repeats until the event is acknowledged, or refused for good, which the checker will not forgive.
 func (p *publisher) publish(e published) error {
 	for try := 1; ; try++ {
-		intent := check.Line{Op: check.OpIntent, CallerID: e.caller, Try: try, Kind: e.kind, Data: e.data}
+		intent := check.Line{Op: check.OpIntent, CallerID: e.caller, Try: try, Kind: e.kind, Digest: e.digest}
 		if err := p.journal.Write(intent); err != nil {
 			return err
 		}

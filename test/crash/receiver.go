@@ -29,6 +29,15 @@ var endpoints = []struct {
 	{"slow", `data.kind == "c" && data.total >= 0.0`, []string{"c"}, 12}, // 40/s at most, so that a backlog grows
 }
 
+// inFlight is how many requests the hub may have under way at once.
+func inFlight() int {
+	sum := 0
+	for _, e := range endpoints {
+		sum += e.concurrency
+	}
+	return sum
+}
+
 // receiver is the process of the receivers. What arrives is in its journal before it is answered.
 func receiver(args []string) error {
 	flags := flag.NewFlagSet("receiver", flag.ExitOnError)
@@ -64,6 +73,8 @@ func receive(journal *check.Journal, w http.ResponseWriter, r *http.Request) {
 	}
 	var envelope struct {
 		ID   string          `json:"id"`
+		Type string          `json:"type"`
+		Key  string          `json:"key"`
 		Data json.RawMessage `json:"data"`
 	}
 	id := r.Header.Get("webhook-id")
@@ -75,7 +86,7 @@ func receive(journal *check.Journal, w http.ResponseWriter, r *http.Request) {
 		Endpoint: strings.TrimPrefix(r.URL.Path, "/"),
 		Event:    id,
 		Status:   http.StatusOK,
-		Data:     check.Digest(envelope.Data),
+		Digest:   check.Digest(envelope.Type, envelope.Key, envelope.Data),
 	}
 	if receipt.Endpoint == "flaky" && rand.IntN(10) < 3 {
 		receipt.Status = http.StatusInternalServerError

@@ -13,6 +13,7 @@ type Limits struct {
 	Events  int           // acknowledged events
 	Retries int           // deliveries answered 5xx by the receiver
 	Undone  time.Duration // an answer this long before a kill must have been recorded durably
+	AtOnce  int           // so many successes at most may be without a durable record when a kill comes
 }
 
 // slack is how long a request may lie in the receiver's socket after its sender has died.
@@ -21,8 +22,9 @@ const slack = time.Second
 // What can be wrong with a history.
 const (
 	Lost         = "lost"         // acknowledged and matching, but never received with 2xx
-	Changed      = "changed"      // other bytes arrived than were published
+	Changed      = "changed"      // another type or key, or other bytes of data, arrived than were published
 	Doubled      = "doubled"      // sent again although its success could have been durable
+	Overdue      = "overdue"      // a kill met more successes without a durable record than can be on their way
 	Unknown      = "unknown"      // received under an id nobody was told
 	Misdelivered = "misdelivered" // received where its condition does not let it
 	Unstable     = "unstable"     // one event, several ids; or one id, several events
@@ -36,6 +38,7 @@ const (
 type Report struct {
 	Events, Repeats, Receipts, Retries   int // events acknowledged; publishes after the first; deliveries received; answered 5xx
 	Kills, Uncounted, Doubles, LeastOpen int
+	MostDoubles                          int // that one kill excuses
 	Matched                              int // pairs of acknowledged event and endpoint it matches
 	Violations                           map[string][]string
 }
@@ -49,9 +52,9 @@ func (r *Report) violate(kind, format string, values ...any) {
 
 // event is what the publisher knows of one caller id.
 type event struct {
-	caller, kind, data, id string
-	tries                  int
-	waiting                bool // an intent without its result
+	caller, kind, digest, id string
+	tries                    int
+	waiting                  bool // an intent without its result
 }
 
 // place is one event at one endpoint.
@@ -64,7 +67,7 @@ func Check(h History, limits Limits) *Report {
 	events := r.published(h.Publisher)
 	receipts := r.received(h.Receiver, endpoints, events)
 	r.lost(endpoints, events, receipts)
-	r.doubles(receipts, kills, limits.Undone)
+	r.doubles(receipts, kills, limits)
 	r.vacuous(limits, endpoints, h)
 	return r
 }
@@ -108,12 +111,12 @@ func (r *Report) published(lines []Line) map[string]*event {
 	for _, line := range lines {
 		e := callers[line.CallerID]
 		if e == nil {
-			e = &event{caller: line.CallerID, kind: line.Kind, data: line.Data}
+			e = &event{caller: line.CallerID, kind: line.Kind, digest: line.Digest}
 			callers[line.CallerID] = e
 		}
 		switch line.Op {
 		case OpIntent:
-			if e.waiting || line.Try != e.tries+1 || line.Kind != e.kind || line.Data != e.data {
+			if e.waiting || line.Try != e.tries+1 || line.Kind != e.kind || line.Digest != e.digest {
 				r.violate(Broken, "publisher, line %d: intent %d of %s does not follow", line.Seq, line.Try, line.CallerID)
 			}
 			e.tries, e.waiting = line.Try, true
@@ -179,8 +182,8 @@ func (r *Report) received(lines []Line, endpoints map[string][]string, events ma
 			r.violate(Unknown, "receipt %d at %s: nobody was told of event %q", line.Seq, line.Endpoint, line.Event)
 		case !slices.Contains(kinds, e.kind):
 			r.violate(Misdelivered, "receipt %d: %s is of kind %s, which %s does not take", line.Seq, line.Event, e.kind, line.Endpoint)
-		case line.Data != e.data:
-			r.violate(Changed, "receipt %d at %s: %s was published as %s and arrived as %s", line.Seq, line.Endpoint, line.Event, e.data, line.Data)
+		case line.Digest != e.digest:
+			r.violate(Changed, "receipt %d at %s: %s was published as %s and arrived as %s", line.Seq, line.Endpoint, line.Event, e.digest, line.Digest)
 		}
 		at := place{line.Endpoint, line.Event}
 		receipts[at] = append(receipts[at], line)
@@ -204,9 +207,10 @@ func (r *Report) lost(endpoints map[string][]string, events map[string]*event, r
 	}
 }
 
-// doubles looks at every delivery that was tried again after a success. Only a kill excuses that: one that came after the
-// success, before the repetition, and so soon that the success could not be durable yet.
-func (r *Report) doubles(receipts map[place][]Line, kills []Line, undone time.Duration) {
+// doubles looks at every delivery that was tried again after a success. Only a kill excuses that, and only as many as can
+// have been on their way to the disk: a hub that records late would have more.
+func (r *Report) doubles(receipts map[place][]Line, kills []Line, limits Limits) {
+	excused := make([]int, len(kills))
 	for at, lines := range receipts {
 		for i := 1; i < len(lines); i++ {
 			success, again := lines[i-1], lines[i]
@@ -214,17 +218,37 @@ func (r *Report) doubles(receipts map[place][]Line, kills []Line, undone time.Du
 				continue
 			}
 			r.Doubles++
-			excused := slices.ContainsFunc(kills, func(kill Line) bool {
-				return success.At >= kill.At-undone.Microseconds() &&
-					success.At <= kill.Until+slack.Microseconds() &&
-					again.At >= kill.At
-			})
-			if !excused {
-				r.violate(Doubled, "%s at %s: received with %d in receipt %d, again in receipt %d, and no kill excuses it",
-					at.event, at.endpoint, success.Status, success.Seq, again.Seq)
+			if k := excuse(kills, success, again, limits.Undone); k >= 0 {
+				excused[k]++
+				continue
 			}
+			r.violate(Doubled, "%s at %s: received with %d in receipt %d, again in receipt %d, and no kill excuses it",
+				at.event, at.endpoint, success.Status, success.Seq, again.Seq)
 		}
 	}
+	for k, n := range excused {
+		r.MostDoubles = max(r.MostDoubles, n)
+		if n > limits.AtOnce {
+			r.violate(Overdue, "kill %d: %d successes were not recorded durably, at most %d can be on their way", kills[k].Seq, n, limits.AtOnce)
+		}
+	}
+}
+
+// excuse finds the kill that took the record of a success away: one that came after the success, before the repetition,
+// and so soon that the success could not be durable yet; -1 when there is none. A success just after a kill was still in
+// the receiver's socket, and is that kill's only when no later one explains it better.
+func excuse(kills []Line, success, again Line, undone time.Duration) int {
+	found := -1
+	for k, kill := range kills {
+		switch {
+		case success.At < kill.At-undone.Microseconds() || again.At < kill.At:
+		case success.At <= kill.Until:
+			return k
+		case success.At <= kill.Until+slack.Microseconds():
+			found = k
+		}
+	}
+	return found
 }
 
 // vacuous refuses a history in which too little happened.

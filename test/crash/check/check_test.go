@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-var small = Limits{Kills: 4, Open: 100, Events: 12, Retries: 3, Undone: 2 * time.Second}
+var small = Limits{Kills: 4, Open: 100, Events: 12, Retries: 3, Undone: 2 * time.Second, AtOnce: 3}
 
 const second = 1_000_000
 
@@ -32,9 +32,9 @@ func honest() History {
 	for n := range 12 {
 		kind := string(rune('a' + n%3)) // c matches nobody
 		caller, id := fmt.Sprintf("caller-%d", n), fmt.Sprintf("evt_%d", n)
-		data := Digest([]byte(caller))
+		digest := digestOf(n)
 		at := int64(10*n+50) * second
-		intent := Line{Op: OpIntent, At: at, CallerID: caller, Try: 1, Kind: kind, Data: data}
+		intent := Line{Op: OpIntent, At: at, CallerID: caller, Try: 1, Kind: kind, Digest: digest}
 		add(&h.Publisher, intent)
 		if n == 5 { // the answer was lost in a kill: the same again
 			add(&h.Publisher, Line{Op: OpResult, At: at + 1, CallerID: caller, Try: 1, Error: "connection reset"})
@@ -42,7 +42,7 @@ func honest() History {
 			add(&h.Publisher, intent)
 		}
 		add(&h.Publisher, Line{Op: OpResult, At: at + 2, CallerID: caller, Try: intent.Try, Status: 202, Event: id})
-		receipt := Line{Op: OpReceipt, At: at + second, Event: id, Status: 200, Data: data}
+		receipt := Line{Op: OpReceipt, At: at + second, Event: id, Status: 200, Digest: digest}
 		for _, endpoint := range map[string][]string{"a": {"ok", "slow"}, "b": {"flaky", "ok"}}[kind] {
 			receipt.Endpoint = endpoint
 			if endpoint == "flaky" {
@@ -54,13 +54,35 @@ func honest() History {
 		}
 	}
 	// One success whose record a kill took away: received 1 s before the first kill, again after it.
-	double := Line{Op: OpReceipt, At: 99 * second, Endpoint: "ok", Event: "evt_3", Status: 200, Data: Digest([]byte("caller-3"))}
+	double := Line{Op: OpReceipt, At: 99 * second, Endpoint: "ok", Event: "evt_3", Status: 200, Digest: digestOf(3)}
 	i := slices.IndexFunc(h.Receiver, func(l Line) bool { return l.Endpoint == "ok" && l.Event == "evt_3" })
 	h.Receiver[i].At = 99 * second
 	double.At = 102 * second
 	h.Receiver = slices.Insert(h.Receiver, i+1, double)
 	number(&h)
 	return h
+}
+
+// digestOf is what the nth event was published as.
+func digestOf(n int) string {
+	return Digest("order.created", fmt.Sprintf("key-%d", n), []byte(fmt.Sprintf("caller-%d", n)))
+}
+
+// lateRecords lets the third kill, at 300 s, meet so many successes that were not recorded durably, the oldest 1.9 s old.
+func (h *History) lateRecords(count int) {
+	for n := range count {
+		caller, id := fmt.Sprintf("late-%d", n), fmt.Sprintf("evt_late_%d", n)
+		intent := Line{Op: OpIntent, CallerID: caller, Try: 1, Kind: "a", Digest: digestOf(n)}
+		h.Publisher = append(h.Publisher, intent, Line{Op: OpResult, CallerID: caller, Try: 1, Status: 202, Event: id})
+		for _, endpoint := range []string{"ok", "slow"} {
+			receipt := Line{Op: OpReceipt, At: 300*second - second*19/10, Endpoint: endpoint, Event: id, Status: 200, Digest: digestOf(n)}
+			h.Receiver = append(h.Receiver, receipt)
+			if endpoint == "ok" {
+				receipt.At = 302 * second
+				h.Receiver = append(h.Receiver, receipt)
+			}
+		}
+	}
 }
 
 func number(h *History) {
@@ -83,6 +105,16 @@ func TestAnHonestHistoryHolds(t *testing.T) {
 	want := "12 events, 1 repeats, 21 receipts, 4 retries, 4+1 kills, 1 doubles, 16 matched, least 150"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// As many as can be on their way when a kill comes are no sign of a hub that records late.
+func TestAsManyDoublesAsCanBeOnTheirWay(t *testing.T) {
+	h := honest()
+	h.lateRecords(small.AtOnce)
+	number(&h)
+	if r := Check(h, small); !r.OK() || r.MostDoubles != small.AtOnce {
+		t.Errorf("%d doubles by one kill, want %d without a violation: %v", r.MostDoubles, small.AtOnce, r.Violations)
 	}
 }
 
@@ -138,6 +170,7 @@ func TestOneThingWrongIsCaught(t *testing.T) {
 			again.At += second
 			h.Receiver = append(h.Receiver, again)
 		}, Doubled},
+		"a hub that records late": {func(h *History) { h.lateRecords(4) }, Overdue},
 		"two deliveries swapped": {func(h *History) {
 			a, b := line(h.Receiver, receiptAt("ok", "evt_0")), line(h.Receiver, receiptAt("ok", "evt_1"))
 			h.Receiver[a].Event, h.Receiver[b].Event = h.Receiver[b].Event, h.Receiver[a].Event
@@ -147,7 +180,16 @@ func TestOneThingWrongIsCaught(t *testing.T) {
 			h.Receiver[a].Endpoint, h.Receiver[b].Endpoint = h.Receiver[b].Endpoint, h.Receiver[a].Endpoint
 		}, Misdelivered},
 		"a body changed": {func(h *History) {
-			h.Receiver[line(h.Receiver, receiptAt("ok", "evt_0"))].Data = Digest([]byte("other"))
+			h.Receiver[line(h.Receiver, receiptAt("ok", "evt_0"))].Digest = Digest("order.created", "key-0", []byte("other"))
+		}, Changed},
+		"a type changed": {func(h *History) {
+			h.Receiver[line(h.Receiver, receiptAt("ok", "evt_0"))].Digest = Digest("order.paid", "key-0", []byte("caller-0"))
+		}, Changed},
+		"a key changed": {func(h *History) {
+			h.Receiver[line(h.Receiver, receiptAt("ok", "evt_0"))].Digest = Digest("order.created", "key-1", []byte("caller-0"))
+		}, Changed},
+		"a byte moved from the key to the data": {func(h *History) {
+			h.Receiver[line(h.Receiver, receiptAt("ok", "evt_0"))].Digest = Digest("order.created", "key-", []byte("0caller-0"))
 		}, Changed},
 		"an id nobody was told": {func(h *History) {
 			h.Receiver[line(h.Receiver, receiptAt("ok", "evt_0"))].Event = "evt_x"
@@ -156,7 +198,7 @@ func TestOneThingWrongIsCaught(t *testing.T) {
 			h.Receiver[line(h.Receiver, receiptAt("ok", "evt_0"))].Endpoint = "elsewhere"
 		}, Misdelivered},
 		"an event of the wrong kind delivered": {func(h *History) {
-			h.Receiver = append(h.Receiver, Line{Op: OpReceipt, Endpoint: "ok", Event: "evt_2", Status: 200, Data: Digest([]byte("caller-2"))})
+			h.Receiver = append(h.Receiver, Line{Op: OpReceipt, Endpoint: "ok", Event: "evt_2", Status: 200, Digest: digestOf(2)})
 		}, Misdelivered},
 		"a repeat answered with another id": {func(h *History) {
 			i := line(h.Publisher, func(l Line) bool { return l.Op == OpResult && l.Error != "" })
@@ -172,7 +214,7 @@ func TestOneThingWrongIsCaught(t *testing.T) {
 			h.Publisher = without(h.Publisher, func(l Line) bool { return l.Event == "evt_2" })
 		}, Unfinished},
 		"a last try without its result": {func(h *History) {
-			h.Publisher = append(h.Publisher, Line{Op: OpIntent, CallerID: "caller-2", Try: 2, Kind: "c", Data: Digest([]byte("caller-2"))})
+			h.Publisher = append(h.Publisher, Line{Op: OpIntent, CallerID: "caller-2", Try: 2, Kind: "c", Digest: digestOf(2)})
 		}, Unfinished},
 		"an intent dropped": {func(h *History) {
 			h.Publisher = without(h.Publisher, func(l Line) bool { return l.CallerID == "caller-2" })

@@ -42,7 +42,7 @@ type Line struct {
 	Error    string `json:"error,omitempty"`     // result: no answer came
 
 	Status int    `json:"status,omitempty"` // result: as answered to us; receipt: as answered by us
-	Data   string `json:"data,omitempty"`   // intent, receipt: SHA-256 of the data's bytes
+	Digest string `json:"digest,omitempty"` // intent, receipt: of type, key and data
 
 	Until   int64  `json:"until,omitempty"`   // kill: when the process was gone; At is just before the signal
 	Open    int    `json:"open,omitempty"`    // kill: deliveries owed just before
@@ -61,9 +61,11 @@ func (l Line) seal(before string) Line {
 	return l
 }
 
-// Digest is the form in which bytes are compared.
-func Digest(data []byte) string {
-	sum := sha256.Sum256(data)
+// Digest is the form in which what was published and what arrived are compared. Each length goes first, so that no byte
+// can move from one to the next.
+func Digest(eventType, key string, data []byte) string {
+	text := fmt.Appendf(nil, "%d %s %d %s ", len(eventType), eventType, len(key), key)
+	sum := sha256.Sum256(append(text, data...))
 	return hex.EncodeToString(sum[:16])
 }
 
