@@ -62,6 +62,7 @@ func (b *bench) backlogOn(ctx context.Context, system string) (err error) {
 	w := &waitingStory{subject: s, receiver: receiver.Greeting, waiting: orDefault(b.waiting, 1_000_000)}
 	endpoint := benchEndpoint(0, 0, "http://"+w.receiver+"/r/0")
 	endpoint["limits"] = rig.Object{"concurrency": 64}
+	endpoint["request"] = rig.Object{"url": "http://" + w.receiver + "/r/0", "timeout": "60s"} // answers are held for a while
 	created, err := s.api.CreateEndpoint(ctx, endpoint)
 	if err != nil {
 		return err
@@ -74,7 +75,7 @@ func (b *bench) backlogOn(ctx context.Context, system string) (err error) {
 	}
 	stopMemory := make(chan struct{})
 	peak := rig.PeakMemory(s.pid, stopMemory)
-	for _, step := range []func(context.Context) error{w.fill, w.keepPace, w.pauseAgain} {
+	for _, step := range []func(context.Context) error{w.fill, w.keepPace, w.pauseAgain, w.rowsWritten} {
 		if err := step(ctx); err != nil {
 			return err
 		}

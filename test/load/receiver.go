@@ -25,7 +25,8 @@ type received struct {
 	Distinct, Arrived, Unsigned int64
 }
 
-// receiving is the process at which deliveries are counted. It answers 200 at once, save on /dead, where it never answers.
+// receiving is the process at which deliveries are counted. It answers 200 at once, save on /dead, where it never answers,
+// and while it is asked to hold its answers.
 type receiving struct {
 	fan                         int64
 	distinct, arrived, unsigned atomic.Int64
@@ -36,6 +37,8 @@ type receiving struct {
 	latencies []int64 // nanoseconds from publishing to here, of events that say when they were published
 	times     []int64 // Unix nanoseconds of new arrivals, when they are wanted
 	keepTimes bool
+
+	gate sync.RWMutex // locked while answers are held
 }
 
 func receive(args []string) error {
@@ -74,6 +77,8 @@ func (r *receiving) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	}
 	now := time.Now().UnixNano()
 	r.arrived.Add(1)
+	r.gate.RLock() // waits while answers are held
+	defer r.gate.RUnlock()
 	if q.Header.Get("webhook-signature") == "" {
 		r.unsigned.Add(1)
 	}
@@ -119,6 +124,12 @@ func (r *receiving) control(w http.ResponseWriter, q *http.Request) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		_ = json.NewEncoder(w).Encode(r.times)
+	case "/-/hold":
+		r.gate.Lock()
+		_ = json.NewEncoder(w).Encode(true)
+	case "/-/release":
+		r.gate.Unlock()
+		_ = json.NewEncoder(w).Encode(false)
 	default:
 		http.NotFound(w, q)
 	}
