@@ -117,6 +117,32 @@ func TestRule17_APortalLinkOpensOnce(t *testing.T) {
 	second.do("POST", g.root+"/enter", url.Values{"code": {code}}, "Accept-Language", "cs").want(http.StatusUnprocessableEntity).has("Tento odkaz už neotevírá")
 }
 
+// Whoever is inside is led on from the portal's root, and still comes in there by another link.
+func TestTheRootLeadsOnWhoeverIsInside(t *testing.T) {
+	g := newPortalHouse(t)
+	on := `href="` + g.root + `/webhooks" id="inside"`
+	g.outsider().get(g.root).want(http.StatusOK).hasNot(`id="inside"`)
+	in := g.guest(nil)
+	in.get(g.root).want(http.StatusOK).has(on, `name="code"`)
+	in.post(g.root+"/enter", "code", "wrong").want(http.StatusUnprocessableEntity).hasNot(`id="inside"`)
+	in.post(g.root+"/enter", "code", g.link(func(l *settings.PortalLink) { l.Name = "Eva" })).want(http.StatusSeeOther)
+	in.get(g.root + "/webhooks").want(http.StatusOK).has("Eva").hasNot("Jana")
+	in.post(g.root + "/leave").want(http.StatusSeeOther)
+	in.get(g.root).want(http.StatusOK).hasNot(`id="inside"`)
+}
+
+// A guest has no zone, so every page with times says whose they are.
+func TestThePortalSaysItsZone(t *testing.T) {
+	g := newPortalHouse(t)
+	mine := g.endpoint(g.shop, "Mine")
+	delivery := g.delivery(g.shop, &mine, "order.created")
+	in := g.guest(nil)
+	for _, path := range []string{"/webhooks", "/webhooks/" + mine.ID.Text(hub.EndpointPrefix), "/deliveries", "/deliveries/" + delivery} {
+		in.get(g.root + path).want(http.StatusOK).has("Times are those of UTC.")
+	}
+	g.outsider().get(g.root).want(http.StatusOK).hasNot("UTC")
+}
+
 func TestRule17_APortalLinkEndsAfterTenMinutes(t *testing.T) {
 	g := newPortalHouse(t)
 	early, late := g.link(nil), g.link(nil)

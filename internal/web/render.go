@@ -109,6 +109,9 @@ func (f *frame) Time(t time.Time) string {
 	return f.Language.Moment(t, f.zone)
 }
 
+// Zone names the reader's zone. A guest of the portal cannot choose one, so its pages say it.
+func (f *frame) Zone() string { return f.zone.String() }
+
 // Stamp is a moment for machines, as <time datetime> wants it.
 func (f *frame) Stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

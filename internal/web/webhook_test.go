@@ -334,7 +334,7 @@ func TestAWebhookIsSwitchedOffMovedAndDeleted(t *testing.T) {
 	form.Set("backlog", "on")
 	b.do("POST", path+"/edit", form).want(http.StatusSeeOther)
 	b.post(path+"/switch", "to", "off").want(http.StatusSeeOther)
-	b.get(path).want(200).has("Switched off by The editor", "Switch on")
+	b.get(path).want(200).has("Switched off by The editor", "Switch on</button>", "Switch it on at the top of this page")
 	b.post(path+"/switch", "to", "on").want(http.StatusSeeOther)
 	form = formOf(t, b.get(path+"/delete").want(200).has("One waiting delivery will be cancelled.").text, path+"/delete")
 	b.do("POST", path+"/delete", form).want(http.StatusSeeOther)

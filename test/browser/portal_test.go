@@ -78,6 +78,12 @@ func TestP8_ACustomerLooksAfterTheirWebhooks(t *testing.T) {
 			w.press("2018000058")
 			w.see(says.again, "HK-1")
 			w.inspect("portal-delivery", language)
+			root, _, _ := strings.Cut(link, "#")
+			w.visit(root) // whoever is inside is not asked for a code
+			w.see("Sklad - WMS", "UTC")
+			link = h.portalLink(t, language)
+			w.visit(link) // and a link that they open is used all the same
+			w.see("Sklad - WMS")
 			w.press(says.leave)
 			w.see(says.left)
 			w.inspect("portal-left", language)

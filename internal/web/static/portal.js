@@ -8,12 +8,13 @@ const aside = form.action;
 
 function enter() {
   const code = location.hash.slice(1);
-  if (code === "") return;
+  if (code === "") return false;
   history.replaceState(null, "", location.pathname);
   form.elements.code.value = code;
   if (!form.elements.kept_at) takeAlong();
   forget();
   form.submit();
+  return true;
 }
 
 function putAside() {
@@ -44,4 +45,6 @@ for (const one of document.forms) one.addEventListener("submit", forget);
 // The page around a frame may open a new link in it.
 if ("over" in form.dataset && parent !== self) parent.postMessage({ hacek: "portal session over" }, "*");
 addEventListener("hashchange", enter);
-enter();
+// Whoever is inside already goes on, unless a new link was opened: it may be somebody else's.
+const inside = document.getElementById("inside");
+if (!enter() && inside) location.replace(inside.href);
