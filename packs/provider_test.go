@@ -3,6 +3,8 @@ package packs
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -36,48 +38,53 @@ func preset(t *testing.T, p *Provider) hub.Source {
 }
 
 func TestM2_EveryPresetFitsASource(t *testing.T) {
-	headerTag := regexp.MustCompile(`#((?:if )?header\.)([A-Za-z0-9_-]+)`)
 	for _, p := range everyProvider(t) {
-		s := preset(t, p)
-		if s.Verify.Scheme != p.Name || len(s.Verify.Secrets) > 0 {
-			t.Errorf("%s: the preset’s scheme is %q, with %d secrets", p.Name, s.Verify.Scheme, len(s.Verify.Secrets))
+		wantPresetFits(t, p)
+	}
+}
+
+func wantPresetFits(t *testing.T, p *Provider) {
+	t.Helper()
+	headerTag := regexp.MustCompile(`#((?:if )?header\.)([A-Za-z0-9_-]+)`)
+	s := preset(t, p)
+	if s.Verify.Scheme != p.Name || len(s.Verify.Secrets) > 0 {
+		t.Errorf("%s: the preset’s scheme is %q, with %d secrets", p.Name, s.Verify.Scheme, len(s.Verify.Secrets))
+	}
+	if s.Respond.Status < 200 || s.Respond.Status > 299 {
+		t.Errorf("%s: a request that was taken is answered %d", p.Name, s.Respond.Status)
+	}
+	paths := append(slices.Clone(s.DuplicateOf.Fields), s.Split)
+	for name, text := range map[string]string{"event_type": s.EventType, "key": s.Key, "time": s.Time} {
+		if !strings.Contains(text, "#") {
+			paths = append(paths, text)
+			continue
 		}
-		if s.Respond.Status < 200 || s.Respond.Status > 299 {
-			t.Errorf("%s: a request that was taken is answered %d", p.Name, s.Respond.Status)
+		if _, err := expr.ParseTemplate(headerTag.ReplaceAllStringFunc(text, strings.ToLower), expr.Text); err != nil {
+			t.Errorf("%s: %s: %v in %s", p.Name, name, err, text)
 		}
-		paths := append(slices.Clone(s.DuplicateOf.Fields), s.Split)
-		for name, text := range map[string]string{"event_type": s.EventType, "key": s.Key, "time": s.Time} {
-			if !strings.Contains(text, "#") {
-				paths = append(paths, text)
-				continue
-			}
-			if _, err := expr.ParseTemplate(headerTag.ReplaceAllStringFunc(text, strings.ToLower), expr.Text); err != nil {
-				t.Errorf("%s: %s: %v in %s", p.Name, name, err, text)
-			}
+	}
+	for _, path := range paths {
+		root, _, _ := strings.Cut(path, ".")
+		if path != "" && !slices.Contains([]string{"body", "item", "header", "query"}, root) {
+			t.Errorf("%s: no path: %s", p.Name, path)
 		}
-		for _, path := range paths {
-			root, _, _ := strings.Cut(path, ".")
-			if path != "" && !slices.Contains([]string{"body", "item", "header", "query"}, root) {
-				t.Errorf("%s: no path: %s", p.Name, path)
-			}
+	}
+	if len(s.DuplicateOf.Fields) == 0 {
+		t.Errorf("%s: nothing tells a repeat", p.Name)
+	}
+	if p.Secret.Where["en"] == "" || p.Page == "" || p.Title["en"] == "" || p.Waits == "" || p.Retry == "" {
+		t.Errorf("%s: page, title, waits, retry and where the secret is in English are needed", p.Name)
+	}
+	for language := range p.Secret.Where {
+		if !slices.Contains(Languages(), language) {
+			t.Errorf("%s: no language %s", p.Name, language)
 		}
-		if len(s.DuplicateOf.Fields) == 0 {
-			t.Errorf("%s: nothing tells a repeat", p.Name)
-		}
-		if p.Secret.Where["en"] == "" || p.Page == "" || p.Title["en"] == "" || p.Waits == "" || p.Retry == "" {
-			t.Errorf("%s: page, title, waits, retry and where the secret is in English are needed", p.Name)
-		}
-		for language := range p.Secret.Where {
-			if !slices.Contains(Languages(), language) {
-				t.Errorf("%s: no language %s", p.Name, language)
-			}
-		}
-		if !slices.Contains([]string{"there", "here", "both", "none"}, p.Secret.Made) {
-			t.Errorf("%s: the secret is made %q", p.Name, p.Secret.Made)
-		}
-		if (p.Secret.Made == "none") == p.Scheme.NeedsSecret() {
-			t.Errorf("%s: a secret is made %s, and needed: %v", p.Name, p.Secret.Made, p.Scheme.NeedsSecret())
-		}
+	}
+	if !slices.Contains([]string{"there", "here", "both", "none"}, p.Secret.Made) {
+		t.Errorf("%s: the secret is made %q", p.Name, p.Secret.Made)
+	}
+	if (p.Secret.Made == "none") == p.Scheme.NeedsSecret() {
+		t.Errorf("%s: a secret is made %s, and needed: %v", p.Name, p.Secret.Made, p.Scheme.NeedsSecret())
 	}
 }
 
@@ -167,35 +174,17 @@ func TestRule5_AnUnsignedCheckOfXIsRefused(t *testing.T) {
 func TestSignedSamplesAreTaken(t *testing.T) {
 	signed := 0
 	for _, p := range everyProvider(t) {
-		v := verifier(t, p.Name)
-		versions := []string{""}
-		for name := range p.Scheme.Versions {
-			versions = append(versions, name)
-		}
-		for _, version := range versions {
-			r := theirs(t, p.Name, noon)
-			in := &signature.Incoming{Method: "POST", URL: anyURL, Header: http.Header{"Content-Type": {r.headers["Content-Type"]}}, Body: []byte(r.body), At: noon,
-				Settings: map[string]string{"version": version}}
-			secret := r.secret
-			if p.Name == "gitlab" && version != "" {
-				secret = signature.NewSecret()
-			}
-			err := v.Sign(in, secret)
-			if r.certificates != "" || p.Name == "sendgrid" {
-				if err == nil || !strings.Contains(err.Error(), "only the provider") {
-					t.Errorf("%s: only the provider can sign, got %v", p.Name, err)
-				}
+		r := theirs(t, p.Name, noon)
+		in, secrets := r.incoming(noon), []string{r.secret}
+		if r.method == "" { // its file and its vectors are all there is
+			examples := firstValid(t, p.Name)
+			if len(examples) == 0 {
+				t.Errorf("%s: no vector is valid", p.Name)
 				continue
 			}
-			if err != nil {
-				t.Errorf("%s %s: %v", p.Name, version, err)
-				continue
-			}
-			if got := v.Verify(in, []string{secret}); !got.OK {
-				t.Errorf("%s %s: what we signed ourselves is refused: %s\n%v %s", p.Name, version, got.Why, in.Header, in.Body)
-			}
-			signed++
+			in, secrets = examples[0].request()
 		}
+		signed += wantSigned(t, p, in, secrets)
 		for word, sample := range p.Samples {
 			if !json.Valid(sample.Body) {
 				t.Errorf("%s: sample %s is not JSON", p.Name, word)
@@ -205,6 +194,41 @@ func TestSignedSamplesAreTaken(t *testing.T) {
 	if signed < 30 {
 		t.Errorf("only %d were signed", signed)
 	}
+}
+
+// wantSigned takes everything but the content away from a request, and has it signed in each version of the provider.
+func wantSigned(t *testing.T, p *Provider, of *signature.Incoming, secrets []string) (signed int) {
+	t.Helper()
+	secret := strings.Join(secrets, "") // there is one, or none where a certificate is fetched
+	v, err := p.Scheme.Compile()
+	wantNil(t, err)
+	for _, version := range append([]string{""}, slices.Sorted(maps.Keys(p.Scheme.Versions))...) {
+		in := &signature.Incoming{Method: "POST", URL: of.URL, Header: http.Header{"Content-Type": of.Header["Content-Type"]}, Body: of.Body, At: of.At,
+			Settings: maps.Clone(of.Settings)}
+		if in.Settings == nil {
+			in.Settings = map[string]string{}
+		}
+		in.Settings["version"] = version
+		if p.Name == "gitlab" && version != "" {
+			secret = signature.NewSecret()
+		}
+		err := v.Sign(in, secret)
+		if p.Scheme.Fetched != nil || slices.Contains([]string{"rsa", "ecdsa", "ed25519"}, p.Scheme.Kind) {
+			if err == nil || !strings.Contains(err.Error(), "only the provider") {
+				t.Errorf("%s: only the provider can sign, got %v", p.Name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s %s: %v", p.Name, version, err)
+			continue
+		}
+		if got := v.Verify(in, []string{secret}); !got.OK {
+			t.Errorf("%s %s: what we signed ourselves is refused: %s\n%v %s", p.Name, version, got.Why, in.Header, in.Body)
+		}
+		signed++
+	}
+	return signed
 }
 
 func TestASampleInPartsOfTheAddressIsSignedThere(t *testing.T) {
@@ -257,5 +281,34 @@ func TestTheDocumentationNamesEveryProvider(t *testing.T) {
 		if !bytes.Contains(page, []byte("| `"+p.Name+"` |")) {
 			t.Errorf("docs/providers.md has no row of %s", p.Name)
 		}
+	}
+}
+
+// The page's own example is a provider like any other: its file and its vectors, without a line of Go.
+func TestThePagesExampleIsAProvider(t *testing.T) {
+	page, err := os.ReadFile("../docs/providers.md")
+	wantNil(t, err)
+	block := func(opening, begins string) []byte {
+		_, text, found := strings.Cut(string(page), opening+begins)
+		text, _, ends := strings.Cut(text, "```")
+		if !found || !ends {
+			t.Fatalf("docs/providers.md has no block that begins %s", begins)
+		}
+		return []byte(begins + text)
+	}
+	p, err := parseProvider(block("```yaml\n", "name: myshop"))
+	wantNil(t, err)
+	wantPresetFits(t, p)
+	var list []vector
+	wantNil(t, json.Unmarshal(block("```json\n", `[{"provider": "myshop"`), &list))
+	if valid := wantVectors(t, p, list); valid != 1 {
+		t.Fatalf("%d of the page’s vectors are valid, want 1", valid)
+	}
+	in, secrets := list[0].request()
+	if text := fmt.Sprint(list[0].Now) + "." + string(in.Body); in.Header.Get("X-My-Signature") != "v1="+b64(hmac256(secrets[0], text)) {
+		t.Errorf("the page’s vector is not signed as the page says, over %s", text)
+	}
+	if signed := wantSigned(t, p, in, secrets); signed != 1 {
+		t.Errorf("%d requests were signed, want 1", signed)
 	}
 }

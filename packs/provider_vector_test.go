@@ -3,6 +3,7 @@ package packs
 import (
 	"crypto/x509"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,7 +18,7 @@ import (
 // vector is a published or computed example of a request; source says which.
 type vector struct {
 	Provider, Secret, Method, URL, Body, Expect, Source, Mode string
-	Headers                                                   map[string]string
+	Headers, Settings                                         map[string]string // Settings are those of the source that the request is for
 	Now                                                       int64
 	Offline                                                   *bool
 	SecretKind                                                string          `json:"secret_kind"`
@@ -76,6 +77,7 @@ func (v *vector) request() (*signature.Incoming, []string) {
 		Method: v.Method, URL: v.URL, Body: []byte(v.Body), Header: http.Header{}, Settings: map[string]string{},
 		At: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC),
 	}
+	maps.Copy(in.Settings, v.Settings)
 	for name, value := range v.Headers {
 		in.Header.Set(name, value)
 	}
@@ -114,50 +116,56 @@ func (v *vector) request() (*signature.Incoming, []string) {
 }
 
 func TestM2_EveryVectorOfEveryProvider(t *testing.T) {
-	valid := map[string]int{}
 	for _, name := range vectorFiles(t) {
-		v := verifier(t, name)
-		for i, example := range vectorsOf(t, name) {
-			if example.Offline != nil && !*example.Offline {
-				continue // the certificate is not public: see TestM2_PayPalsOwnText
-			}
-			in, secrets := example.request()
-			verdict := v.Verify(in, secrets)
-			if example.Expect == "handshake" {
-				wantHandshake(t, name, in, verdict)
-				continue
-			}
-			if want := example.Expect == "valid"; verdict.OK != want {
-				t.Errorf("%s %d: got %v (%s), want %s\n%s", name, i, verdict.OK, verdict.Why, example.Expect, example.Source)
-			}
-			if verdict.OK == (verdict.Why != "") {
-				t.Errorf("%s %d: a refusal has a reason, and nothing else has: %+v", name, i, verdict)
-			}
-			if verdict.OK {
-				valid[name]++
-			}
-		}
-		if valid[name] == 0 && name != "cloudevents" {
+		if valid := wantVectors(t, provider(t, name), vectorsOf(t, name)); valid == 0 && name != "cloudevents" {
 			t.Errorf("%s: no vector is valid", name)
 		}
 	}
 }
 
+// wantVectors holds a provider to its vectors, and tells how many are valid.
+func wantVectors(t *testing.T, p *Provider, list []vector) (valid int) {
+	t.Helper()
+	v, err := p.Scheme.Compile()
+	wantNil(t, err)
+	for i, example := range list {
+		if example.Offline != nil && !*example.Offline {
+			continue // the certificate is not public: see TestM2_PayPalsOwnText
+		}
+		in, secrets := example.request()
+		verdict := v.Verify(in, secrets)
+		if example.Expect == "handshake" {
+			wantHandshake(t, p, in, verdict)
+			continue
+		}
+		if want := example.Expect == "valid"; verdict.OK != want {
+			t.Errorf("%s %d: got %v (%s), want %s\n%s", p.Name, i, verdict.OK, verdict.Why, example.Expect, example.Source)
+		}
+		if verdict.OK == (verdict.Why != "") {
+			t.Errorf("%s %d: a refusal has a reason, and nothing else has: %+v", p.Name, i, verdict)
+		}
+		if verdict.OK {
+			valid++
+		}
+	}
+	return valid
+}
+
 // wantHandshake: exactly one is meant, and one whose signature is asked first has a right one.
-func wantHandshake(t *testing.T, name string, in *signature.Incoming, verdict signature.Verdict) {
+func wantHandshake(t *testing.T, p *Provider, in *signature.Incoming, verdict signature.Verdict) {
 	t.Helper()
 	met := 0
-	for _, h := range provider(t, name).Handshakes {
+	for _, h := range p.Handshakes {
 		if !concerns(&h, in) {
 			continue
 		}
 		met++
 		if h.Verified && !verdict.OK {
-			t.Errorf("%s, %s: the handshake is signed, got %s", name, h.Name, verdict.Why)
+			t.Errorf("%s, %s: the handshake is signed, got %s", p.Name, h.Name, verdict.Why)
 		}
 	}
 	if met != 1 {
-		t.Errorf("%s: %d handshakes are meant by %s %s", name, met, in.Method, in.URL)
+		t.Errorf("%s: %d handshakes are meant by %s %s", p.Name, met, in.Method, in.URL)
 	}
 }
 

@@ -31,7 +31,7 @@ import (
 // example is one of the vectors of packs/testdata.
 type example struct {
 	Provider, Secret, Method, URL, Body, Expect, Mode string
-	Headers                                           map[string]string
+	Headers, Settings                                 map[string]string
 	Now                                               int64
 	Offline                                           *bool
 	SecretKind                                        string        `json:"secret_kind"`
@@ -112,6 +112,7 @@ func TestM2_EveryProviderTheWholeWay(t *testing.T) {
 			s.Source = preset
 			s.Name, s.Path = v.Provider, strings.TrimPrefix(address.Path, "/in/")
 			s.Verify.Secrets, s.Verify.Settings = []hub.Secret{hub.NewSecret(v.Secret)}, map[string]string{}
+			maps.Copy(s.Verify.Settings, v.Settings)
 			g.at.Store(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC).Unix())
 			if v.Now != 0 {
 				g.at.Store(v.Now)
