@@ -102,7 +102,11 @@ func (r *rules) verify(in *Incoming, secrets []string) error {
 		}
 	}
 	for _, f := range r.fixed {
-		if value, _, err := v.lookup(f.path); err != nil || value != f.want {
+		value, _, err := v.lookup(f.path)
+		if err != nil {
+			return err
+		}
+		if value != f.want {
 			return fmt.Errorf("the %s is %s, and must be %s in the form that the source is set to", f.path.words(), quoted(value), quoted(f.want))
 		}
 	}
