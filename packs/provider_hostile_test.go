@@ -2,7 +2,11 @@ package packs
 
 import (
 	"bytes"
+	"encoding/json"
+	"html"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -11,37 +15,134 @@ import (
 	"hacek/internal/signature"
 )
 
-// places are the header fields that carry a provider's signature, in every version.
+// places are where a provider's signature may stand, in every version.
 func places(s signature.Scheme) []string {
 	var all []string
 	for _, p := range s.Signature {
 		for alternative := range strings.SplitSeq(p.Path, "|") {
-			if name, is := strings.CutPrefix(alternative, "header."); is {
-				if p.List == "numbered" {
-					name += "-1"
-				}
-				all = append(all, name)
+			if p.List == "numbered" {
+				alternative += "-1"
 			}
+			all = append(all, alternative)
 		}
 	}
 	for _, v := range s.Versions {
 		all = append(all, places(v)...)
 	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// signedRequests makes requests that a provider signed, each with its secrets: its vectors and those of the second implementation.
+func signedRequests(t *testing.T, name string) []func() (*signature.Incoming, []string) {
+	t.Helper()
+	var all []func() (*signature.Incoming, []string)
+	if slices.Contains(vectorFiles(t), name) {
+		for _, example := range firstValid(t, name) {
+			all = append(all, example.request)
+		}
+	}
+	r := theirs(t, name, noon)
+	if r.method == "" {
+		return all
+	}
+	all = append(all, func() (*signature.Incoming, []string) { return r.incoming(noon), []string{r.secret} })
+	if name == "cloudevents" { // whose token may stand in the address instead
+		all = append(all, func() (*signature.Incoming, []string) {
+			in := r.incoming(noon)
+			in.Header.Del("Authorization")
+			in.URL += "?access_token=" + url.QueryEscape(r.secret)
+			return in, []string{r.secret}
+		})
+	}
 	return all
 }
 
-func TestRule6_AHostileSignatureHeaderIsARefusal(t *testing.T) {
-	for _, name := range vectorFiles(t) {
-		p, v := provider(t, name), verifier(t, name)
-		for _, example := range firstValid(t, name) {
-			for _, header := range places(p.Scheme) {
-				in, secrets := example.request()
-				right := in.Header.Get(header)
+// valueAt is what stands at a place, "" where nothing does. Of a list in the body it is the last item's.
+func valueAt(in *signature.Incoming, path string) string {
+	root, name, _ := strings.Cut(path, ".")
+	u, _ := url.Parse(in.URL)
+	switch {
+	case root == "header":
+		return in.Header.Get(name)
+	case root == "query":
+		return u.Query().Get(name)
+	case strings.Contains(in.Header.Get("Content-Type"), "form"):
+		form, _ := url.ParseQuery(string(in.Body))
+		return form.Get(name)
+	case root == "form":
+		return ""
+	}
+	at := field(path).FindAllSubmatch(in.Body, -1)
+	if len(at) == 0 {
+		return ""
+	}
+	return string(at[len(at)-1][2]) + string(at[len(at)-1][3])
+}
+
+// field finds a text in JSON or in XML by the last word of its path.
+func field(path string) *regexp.Regexp {
+	word := regexp.QuoteMeta(path[strings.LastIndex(path, ".")+1:])
+	return regexp.MustCompile(`("` + word + `"\s*:\s*"([^"]*)"|<` + word + `>([^<]*)</` + word + `>)`)
+}
+
+// putAt makes a place hold these values instead: none, one or several.
+func putAt(in *signature.Incoming, path string, values []string) {
+	root, name, _ := strings.Cut(path, ".")
+	u, _ := url.Parse(in.URL)
+	switch {
+	case root == "header":
+		in.Header[http.CanonicalHeaderKey(name)] = values
+		if values == nil {
+			in.Header.Del(name)
+		}
+	case root == "query":
+		query := u.Query()
+		query[name] = values
+		u.RawQuery = query.Encode()
+		in.URL = u.String()
+	case strings.Contains(in.Header.Get("Content-Type"), "form"):
+		form, _ := url.ParseQuery(string(in.Body))
+		form[name] = values
+		in.Body = []byte(form.Encode())
+	default:
+		at := field(path).FindAllIndex(in.Body, -1)
+		last := at[len(at)-1]
+		word := path[strings.LastIndex(path, ".")+1:]
+		var written []string
+		for _, value := range values {
+			if text, _ := json.Marshal(value); in.Body[last[0]] == '"' {
+				written = append(written, `"`+word+`":`+string(text))
+			} else {
+				written = append(written, "<"+word+">"+html.EscapeString(value)+"</"+word+">")
+			}
+		}
+		between := ""
+		if in.Body[last[0]] == '"' {
+			if between = ","; values == nil {
+				written = []string{`"nothing":0`}
+			}
+		}
+		in.Body = slices.Concat(in.Body[:last[0]], []byte(strings.Join(written, between)), in.Body[last[1]:])
+	}
+}
+
+func TestRule6_AHostileSignatureIsARefusalWhereverItStands(t *testing.T) {
+	tried := map[string]int{}
+	for _, p := range everyProvider(t) {
+		name, v := p.Name, verifier(t, p.Name)
+		for _, request := range signedRequests(t, name) {
+			for _, place := range places(p.Scheme) {
+				in, secrets := request()
+				right := valueAt(in, place)
 				if right == "" || in.Header.Get("X-DocuSign-Signature-2") != "" {
 					continue // there, the second one is right as well
 				}
+				root, _, _ := strings.Cut(place, ".")
+				tried[name]++
+				tried[root]++
 				for what, values := range map[string][]string{
-					"absent": nil, "empty": {""}, "blank": {"  "}, "doubled": {right, right}, "right and wrong": {right, "x"},
+					"absent": nil, "empty": {""}, "blank": {"  "}, "doubled": {right, right}, "right and wrong": {right, "x"}, "wrong and right": {"x", right},
 					"a megabyte": {strings.Repeat("a", 1<<20)}, "a megabyte of commas": {strings.Repeat(",", 1<<20)},
 					"not ASCII": {"číslo \xff\xfe"}, "NUL": {"\x00"}, "cut": {right[:len(right)/2]}, "line break": {right + "\r\nX: y"},
 					"half twice": {right[:len(right)/2] + right[:len(right)/2]},
@@ -49,34 +150,45 @@ func TestRule6_AHostileSignatureHeaderIsARefusal(t *testing.T) {
 					if (what == "cut" || what == "half twice") && name == "stripe" {
 						continue // the half with v1 is whole
 					}
-					in.Header[http.CanonicalHeaderKey(header)] = values
-					if values == nil {
-						in.Header.Del(header)
-					}
+					in, _ := request()
+					putAt(in, place, values)
 					started := time.Now()
 					if got := v.Verify(in, secrets); got.OK || got.Why == "" {
-						t.Errorf("%s: %s %s: got %+v", name, header, what, got)
+						t.Errorf("%s: %s %s: got %+v", name, place, what, got)
+					} else if what == "doubled" && !strings.Contains(got.Why, "stands there") {
+						t.Errorf("%s: %s %s: refused for another reason: %s", name, place, what, got.Why)
 					} else if slices.ContainsFunc(secrets, func(s string) bool { return strings.Contains(got.Why, s) && len(s) > 6 }) {
 						t.Errorf("%s: the reason repeats the secret: %s", name, got.Why)
 					}
 					if took := time.Since(started); took > 2*time.Second {
-						t.Errorf("%s: %s %s took %s", name, header, what, took)
+						t.Errorf("%s: %s %s took %s", name, place, what, took)
 					}
 				}
 			}
+		}
+		if tried[name] == 0 && p.Scheme.Kind != "none" {
+			t.Errorf("%s: no signature of it was tried", name)
+		}
+	}
+	for root, least := range map[string]int{"header": 60, "body": 6, "item": 5, "form": 2, "query": 1} {
+		if tried[root] < least {
+			t.Errorf("only %d signatures in the %s were tried, want %d", tried[root], root, least)
 		}
 	}
 }
 
 func TestRule6_AnotherSourcesSecretAndNoSecret(t *testing.T) {
-	for _, name := range vectorFiles(t) {
-		v := verifier(t, name)
-		s := provider(t, name).Scheme
-		if !s.NeedsSecret() {
+	for _, p := range everyProvider(t) {
+		name, v := p.Name, verifier(t, p.Name)
+		if !p.Scheme.NeedsSecret() {
 			continue
 		}
-		for _, example := range firstValid(t, name) {
-			in, secrets := example.request()
+		requests := signedRequests(t, name)
+		if len(requests) == 0 {
+			t.Errorf("%s: no request of it was tried", name)
+		}
+		for _, request := range requests {
+			in, secrets := request()
 			for what, others := range map[string][]string{
 				"none": nil, "empty": {""}, "blank": {" "}, "several empty": {"", "\n"},
 				"another": {otherSecret(secrets[0])}, "a public key": {publicPEM},
