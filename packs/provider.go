@@ -9,12 +9,14 @@ import (
 // Provider is one sender of webhooks: how it signs, what its source looks like, how it wants to be answered. One
 // YAML file each, in providers/.
 type Provider struct {
-	Name       string             `json:"name"`
-	Title      map[string]string  `json:"title"` // one name in every language where it is a proper name: {en: Stripe}
-	Page       string             `json:"page"`  // of the documentation this entry was read from
-	Scheme     signature.Scheme   `json:"scheme"`
-	Unsigned   []string           `json:"unsigned,omitempty"` // what the signature does not cover, for docs and tests: "header.X-Shopify-Topic"
-	Source     json.RawMessage    `json:"source"`             // preset: a part of the source as the API takes it, without secrets
+	Name   string            `json:"name"`
+	Title  map[string]string `json:"title"` // one name in every language where it is a proper name: {en: Stripe}
+	Page   string            `json:"page"`  // of the documentation this entry was read from
+	Scheme signature.Scheme  `json:"scheme"`
+	// Unsigned is what the signature does not cover: "header.X-Shopify-Topic", "header.*" for every header that the scheme
+	// does not name, "body" for everything. The table in docs/providers.md says the same.
+	Unsigned   []string           `json:"unsigned,omitempty"`
+	Source     json.RawMessage    `json:"source"` // preset: a part of the source as the API takes it, without secrets
 	Handshakes []Handshake        `json:"handshakes,omitempty"`
 	Refusal    *Answer            `json:"refusal,omitempty"` // of a wrongly signed request, where the provider wants another than 401 with a word
 	Secret     SecretGuide        `json:"secret"`
