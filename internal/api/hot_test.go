@@ -12,6 +12,7 @@ import (
 	"hacek/internal/auth"
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
+	"hacek/internal/sender"
 	"hacek/internal/settings"
 	"hacek/internal/store"
 )
@@ -32,7 +33,7 @@ func BenchmarkCreateEvent(b *testing.B) {
 	}
 	defer s.Close()
 	go func() { _ = s.Run(b.Context()) }()
-	service := &settings.Service{Store: s, Log: log, Now: time.Now}
+	service := &settings.Service{Store: s, Sender: &sender.Sender{}, Log: log, Now: time.Now}
 	if err := service.Ensure(b.Context()); err != nil {
 		b.Fatal(err)
 	}

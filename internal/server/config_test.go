@@ -52,7 +52,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		"not YAML":                {file: "a: [", wants: []string{"YAML"}},
 		"an object":               {file: "listen: {port: 1}", wants: []string{"listen"}},
 		"bad address":             {environment: "HACEK_LISTEN=8080", wants: []string{"HACEK_LISTEN", "127.0.0.1:8080"}},
-		"bad network":             {flag: "10.0.0.0/99", wants: []string{"--allow-private", "10.0.0.0/8"}},
+		"bad network":             {flag: "10.0.0.0/99", wants: []string{"--allow-private", "10.0.0.0/99", "is not a network"}},
 		"size over the limit":     {environment: "HACEK_MAX_DATA=1GiB", wants: []string{"16MiB"}},
 		"a time without a unit":   {environment: "HACEK_RETAIN=30", wants: []string{"30m"}},
 		"a key that is too short": {environment: "HACEK_API_KEY=geheim", wants: []string{"HACEK_API_KEY", "24"}},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"hacek/internal/hub"
+	"hacek/internal/sender"
 	"hacek/internal/settings"
 	"hacek/internal/store"
 	"hacek/internal/store/storetest"
@@ -27,7 +28,7 @@ var someone = settings.By{Name: "Jana"}
 
 func newBundle(t *testing.T, s *store.Store) *support.Bundle {
 	t.Helper()
-	service := &settings.Service{Store: s, Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	service := &settings.Service{Store: s, Sender: &sender.Sender{}, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 	if err := service.Ensure(t.Context()); err != nil {
 		t.Fatal(err)
 	}

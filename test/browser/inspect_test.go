@@ -21,9 +21,10 @@ const shots = "shots"
 // inspected has the names of what was looked at: a journey in its second language does not look again.
 var inspected sync.Map
 
-// inspect has axe look for what keeps people from using the page, in light and dark, sees that it and its German fit, wide
-// and narrow, and keeps a screenshot of each. It leaves the window at the same address, in the language it had.
-// `make pages` has axe look at the narrow page, too: it is the same page but for what a small window hides.
+// inspect has axe look for what keeps people from using the page, sees that it fits, narrow too, and keeps a screenshot. On
+// a walk over all pages it does so in light and dark, in English and German, and keeps a screenshot of each; `make pages`
+// does that in every story, and has axe look at the narrow page, too. It leaves the window at the same address, in the
+// language it had.
 func (w *window) inspect(name, language string) {
 	w.Helper()
 	if _, done := inspected.LoadOrStore(name, true); done {
@@ -39,11 +40,17 @@ func (w *window) inspect(name, language string) {
 	w.do(look("light", 1280))
 	w.audit(name+" light", string(axe), `{runOnly: `+rules)
 	w.keep(name + "-light")
+	if !w.walks && !allPages() {
+		w.do(look("light", 360))
+		w.fits(name + " 360")
+		w.do(look("light", 1280))
+		return
+	}
 	w.do(look("dark", 1280))
 	w.audit(name+" dark", "", colours)
 	w.keep(name + "-dark")
 	w.do(look("light", 360))
-	if os.Getenv("HACEK_PAGES") == "all" {
+	if allPages() {
 		w.audit(name+" 360", "", others)
 	}
 	w.fits(name + " 360")
@@ -55,6 +62,9 @@ func (w *window) inspect(name, language string) {
 		w.keep(name + "-de")
 	}, language)
 }
+
+// allPages is `make pages`.
+func allPages() bool { return os.Getenv("HACEK_PAGES") == "all" }
 
 // inGerman reloads the page in German, and afterwards as it was, unless the window walks on. Who has chosen a language
 // chooses German in the menu.
@@ -101,6 +111,9 @@ func (w *window) glance(name string) {
 		name, theme string
 		width       int64
 	}{{"light", "light", 1280}, {"dark", "dark", 1280}, {"360", "light", 360}} {
+		if seen.name != "light" && !allPages() {
+			break
+		}
 		w.do(look(seen.theme, seen.width))
 		w.audit(name+" "+seen.name, string(axe), `{runOnly: `+rules)
 		w.keep(name + "-" + seen.name)

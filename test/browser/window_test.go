@@ -27,7 +27,7 @@ type window struct {
 	ctx context.Context
 	// embeds is another site that this window may ask: one that shows our pages in a frame.
 	embeds string
-	// walks is set where each page is left at once for the next.
+	// walks is set where each page of a list is looked at, and left at once for the next.
 	walks bool
 
 	mu     sync.Mutex

@@ -3,6 +3,7 @@
 package house
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -124,8 +125,11 @@ func TestNobodyNamesTheMachine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, line := range strings.Split(string(text), "\n") {
-			if found := machine.FindString(line); found != "" {
+		for i, line := range bytes.Split(text, []byte("\n")) {
+			if bytes.IndexByte(line, '/') < 0 {
+				continue // most lines, and quick
+			}
+			if found := machine.Find(line); found != nil {
 				t.Errorf("%s:%d names a path of one machine: %s", file, i+1, found)
 			}
 		}
@@ -143,7 +147,7 @@ func files(t *testing.T) []string {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && slices.Contains([]string{".git", "bin", "node_modules", "dist", "hacek-data"}, entry.Name()) {
+		if entry.IsDir() && slices.Contains([]string{".git", "bin", "node_modules", "dist", "hacek-data", "shots"}, entry.Name()) {
 			return fs.SkipDir
 		}
 		if entry.Type().IsRegular() {

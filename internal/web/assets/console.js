@@ -8,6 +8,7 @@ import "htmx-ext-sse";
 class News extends EventTarget {
   #url;
   #source;
+  #again;
   #names = new Set();
 
   constructor(url) {
@@ -26,9 +27,12 @@ class News extends EventTarget {
   #listen() {
     const source = new EventSource(this.#url, { withCredentials: true });
     source.onopen = (event) => this.onopen?.(event);
-    source.onerror = (event) => {
-      this.onerror?.(event);
-      if (source.readyState === EventSource.CLOSED) this.close(); // htmx makes another one
+    // A connection that breaks the browser makes anew. One that is refused (the session has ended, the hub starts again) is
+    // asked for later, without a word: htmx would complain to the console.
+    source.onerror = () => {
+      if (source.readyState !== EventSource.CLOSED || source !== this.#source) return;
+      this.#source = undefined;
+      this.#again = setTimeout(this.#look, 3000);
     };
     for (const name of this.#names) source.addEventListener(name, this.#pass);
     this.#source = source;
@@ -48,6 +52,7 @@ class News extends EventTarget {
   }
 
   close() {
+    clearTimeout(this.#again);
     document.removeEventListener("visibilitychange", this.#look);
     this.#source?.close();
   }
