@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export HACEK_TEST_BEGAN="${HACEK_TEST_BEGAN-$(date +%s)}" # kept when it calls itself with a server
 # The longest begin first.
-[ $# -gt 0 ] || set -- ./test/browser ./internal/api ./test/story ./internal/store ./internal/web ./internal/engine ./...
+[ $# -gt 0 ] || set -- ./test/browser ./internal/api ./test/story ./internal/store ./internal/web ./internal/engine ./internal/tour ./internal/settings ./...
 
 if ! scripts/install.sh && [ "${CI-}" = true ]; then
 	exit 1
