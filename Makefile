@@ -11,7 +11,7 @@ assets: ## what pages load beside our own style sheet, from npm (internal/web/as
 	cd internal/web/assets && npm ci --no-audit --no-fund --ignore-scripts && npm run --silent build
 
 # A program without the assets works; its pages do not refresh by themselves. So npm is used where it is.
-internal/web/static/dist/console.js: internal/web/assets/package-lock.json internal/web/assets/console.js internal/web/assets/build.js
+internal/web/static/dist/console.js: internal/web/assets/package-lock.json $(wildcard internal/web/assets/*.js)
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory assets; else echo "npm is missing: built without internal/web/static/dist" >&2; fi
 
 build: ## one static binary: bin/hacek

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -91,11 +92,17 @@ func buildPreset(written *presetFile, file *packFile, words *wordsFile) (Preset,
 	return p, p.check()
 }
 
+// readWords reads words.yaml once.
+var readWords = sync.OnceValues(func() (words wordsFile, err error) {
+	err = decode(files, "words.yaml", &words)
+	return words, err
+})
+
 // ProviderPreset is the preset of a provider's source: its secret, where the provider makes it, and the settings that its
 // scheme cannot do without.
 func ProviderPreset(provider *Provider, needed []string) (Preset, error) {
-	var words wordsFile
-	if err := decode(files, "words.yaml", &words); err != nil {
+	words, err := readWords()
+	if err != nil {
 		return Preset{}, err
 	}
 	verify := map[string]any{"scheme": provider.Name}
@@ -122,7 +129,6 @@ func ProviderPreset(provider *Provider, needed []string) (Preset, error) {
 	if len(settings) > 0 {
 		verify["settings"] = settings
 	}
-	var err error
 	p.Settings, err = plainJSON(map[string]any{"preset": provider.Name, "verify": verify})
 	return p, err
 }

@@ -70,7 +70,7 @@ type API struct {
 
 // New assembles the API.
 func New(o Options) *API {
-	s, err := loadSpec()
+	s, err := readSpec()
 	if err != nil {
 		panic(fmt.Sprintf("BUG: the OpenAPI document: %v", err))
 	}

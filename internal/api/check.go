@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"mime"
 	"net/url"
 	"slices"
@@ -12,11 +11,10 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"hacek/internal/expr"
 	"hacek/internal/hub"
+	"hacek/internal/schema"
 )
 
 // checkQuery refuses parameters nobody reads: a mistyped filter would otherwise show everything.
@@ -159,7 +157,6 @@ func violations(s *jsonschema.Schema, value any, merge bool) hub.Problems {
 		return nil
 	}
 	var wrong hub.Problems
-	english := message.NewPrinter(language.English)
 	var walk func(e *jsonschema.ValidationError)
 	walk = func(e *jsonschema.ValidationError) {
 		if len(e.Causes) > 0 {
@@ -175,24 +172,20 @@ func violations(s *jsonschema.Schema, value any, merge bool) hub.Problems {
 			for _, name := range k.Properties {
 				wrong.Add(at+"/"+hub.EscapePointer(name), "unknown field %q%s", hub.Shorten(name, 60), didYouMean(name, known(s, e.InstanceLocation)))
 			}
-		case *kind.Required:
-			for _, name := range k.Missing {
-				wrong.Add(at+"/"+hub.EscapePointer(name), "is missing")
-			}
 		case *kind.Type:
 			if merge && k.Got == "null" {
 				return
 			}
-			wrong.Add(at, "is %s %s, but must be %s", article(k.Got), k.Got, strings.Join(k.Want, " or "))
+			schema.Explain(&wrong, at, k)
 		case *kind.Enum:
 			if merge && k.Got == nil {
 				return
 			}
-			wrong.Add(at, "must be one of %s", list(k.Want))
+			schema.Explain(&wrong, at, k)
 		case *kind.Format:
 			wrong.Add(at, "%v", k.Err)
 		default:
-			wrong.Add(at, "%s", e.ErrorKind.LocalizedString(english))
+			schema.Explain(&wrong, at, e.ErrorKind)
 		}
 	}
 	walk(found)
@@ -230,14 +223,6 @@ func instancePointer(location []string) string {
 		b.WriteString("/" + hub.EscapePointer(step))
 	}
 	return b.String()
-}
-
-func list(values []any) string {
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = fmt.Sprint(v)
-	}
-	return strings.Join(texts, ", ")
 }
 
 func article(word string) string {

@@ -93,16 +93,19 @@ func (a *API) answerEndpoint(c *call, status int, t hub.Target) (answer, error) 
 	return answer{status: status, body: v, etag: a.Settings.ETag(t)}, err
 }
 
-// answerSaved is the answer to a change: with what looks like a slip of the pen.
+// answerSaved is the answer to a change: with what looks like a slip of the pen. The change is durable already, so it is
+// answered without warnings when these cannot be made.
 func (a *API) answerSaved(c *call, status int, t hub.Target) (answer, error) {
 	out, err := a.answerEndpoint(c, status, t)
 	if err != nil {
 		return out, err
 	}
 	saved := out.body.(endpointView)
-	saved.Warnings, err = a.Settings.Warnings(c.r.Context(), t)
+	if saved.Warnings, err = a.Settings.Warnings(c.r.Context(), t); err != nil {
+		a.Log.Warn("a change was answered without its warnings", "endpoint", saved.ID, "err", err)
+	}
 	out.body = saved
-	return out, err
+	return out, nil
 }
 
 // showSecret answers with the signing secret; a repeat of the Idempotency-Key gets it masked.

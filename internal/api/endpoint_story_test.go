@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"hacek/internal/hub"
+	"hacek/internal/store"
 )
 
 // everything sets each setting of an endpoint that works.
@@ -329,7 +330,20 @@ func TestReplayOfASpan(t *testing.T) {
 	})
 }
 
-func TestAConditionIsCheckedOnTheLastEvents(t *testing.T) {
+func TestN5_AnAnswerIsJudgedByTheRuleOfItsEndpoint(t *testing.T) {
+	each(t, func(h *testHub) { // whose receiver answers 200 {"ok":true}
+		judged := func(success string) reply {
+			return h.post("/v1/endpoints/test", `{"endpoint":{"request":{"url":"`+h.receiver.url+`"},"success":`+success+`},"data":{}}`).want(200).is("response.status", "200")
+		}
+		judged(`{"condition":"response.json.ok"}`).is("result", "succeeded")
+		judged(`{"condition":"response.json.ok == false"}`).is("result", "refused")
+		judged(`{"status":["409"]}`).is("result", "refused").is("error", "answered 200 OK")
+		judged(`{"status":["200"],"condition":"!response.body.contains('true')"}`).is("result", "refused")
+		h.post("/v1/endpoints", `{"request":{"url":"`+h.receiver.url+`"},"success":{"condition":"response.jsn("}}`).problem(422, hub.Invalid, "/success/condition")
+	})
+}
+
+func TestN11_AConditionIsCheckedOnTheLastEvents(t *testing.T) {
 	each(t, func(h *testHub) {
 		h.publish(`{"type":"a","key":"K1","data":{"total":"80"}}`)
 		h.publish(`{"type":"a","data":{"total":"120"}}`)
@@ -369,5 +383,21 @@ func TestDefaultsAreShown(t *testing.T) {
 			}
 		}
 		h.call("PUT", "/v1/endpoints/"+id, string(r.body)).want(200) // null means: the default
+	})
+}
+
+// A change is durable before its warnings are made: that these cannot be made is no reason to say that it failed.
+func TestASavedChangeIsAnsweredWithoutItsWarnings(t *testing.T) {
+	each(t, func(h *testHub) {
+		id := h.endpoint("")
+		err := h.store.Write(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec(`ALTER TABLE event_type RENAME TO event_type_away`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.call("PATCH", "/v1/endpoints/"+id, `{"description":"the new one"}`).want(200).is("description", "the new one")
+		h.get("/v1/endpoints/"+id).want(200).is("description", "the new one")
 	})
 }

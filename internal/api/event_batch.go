@@ -17,15 +17,9 @@ const (
 	maxBatchBytes = 16 << 20
 )
 
-// line is one event of a batch, or what is wrong with it.
-type line struct {
-	input ingest.Input
-	err   error
-}
-
 // createEvents publishes a batch. Each line stands on its own: a bad one costs the others nothing.
 func (a *API) createEvents(c *call) (answer, error) {
-	lines, err := readBatch(c.r.Header.Get("Content-Type"), c.body)
+	lines, err := ReadBatch(c.r.Header.Get("Content-Type"), c.body)
 	if err != nil {
 		return answer{}, err
 	}
@@ -35,9 +29,9 @@ func (a *API) createEvents(c *call) (answer, error) {
 	}
 	inputs := make([]ingest.Input, 0, len(lines))
 	for _, l := range lines {
-		if l.err == nil {
-			l.input.Hops = n
-			inputs = append(inputs, l.input)
+		if l.Err == nil {
+			l.Input.Hops = n
+			inputs = append(inputs, l.Input)
 		}
 	}
 	published := a.Ingest.Publish(c.r.Context(), c.tenant(), inputs...)
@@ -48,7 +42,7 @@ func (a *API) createEvents(c *call) (answer, error) {
 		if i > 0 {
 			results = append(results, ',')
 		}
-		failed := l.err
+		failed := l.Err
 		if failed == nil {
 			p := &published[next]
 			next++
@@ -70,8 +64,8 @@ func (a *API) createEvents(c *call) (answer, error) {
 	return answer{status: http.StatusAccepted, raw: append(raw, "]}"...)}, nil
 }
 
-// readBatch takes a batch apart: a JSON array, JSON lines, or an array of CloudEvents.
-func readBatch(contentType string, body []byte) ([]line, error) {
+// ReadBatch takes a batch apart: a JSON array, JSON lines, or an array of CloudEvents. The console reads by it, too.
+func ReadBatch(contentType string, body []byte) ([]ingest.Line, error) {
 	media, parameters := "application/json", map[string]string(nil)
 	if contentType != "" {
 		var err error
@@ -82,7 +76,7 @@ func readBatch(contentType string, body []byte) ([]line, error) {
 	if err := checkCharset(parameters); err != nil {
 		return nil, err
 	}
-	var lines []line
+	var lines []ingest.Line
 	var err error
 	switch media {
 	case "application/x-ndjson", "application/ndjson", "application/jsonl":
@@ -105,7 +99,7 @@ func tooMany() error {
 	return hub.Errorf(hub.TooLarge, "the batch holds more than %d events", maxBatch).WithHint("send several batches")
 }
 
-func readArray(body []byte, read func(expr.Value) (ingest.Input, error)) ([]line, error) {
+func readArray(body []byte, read func(expr.Value) (ingest.Input, error)) ([]ingest.Line, error) {
 	doc, err := parse(body)
 	if err != nil {
 		return nil, err
@@ -114,20 +108,20 @@ func readArray(body []byte, read func(expr.Value) (ingest.Input, error)) ([]line
 		return nil, hub.Errorf(hub.Invalid, "the body is %s, but a batch is an array of events", kindName(doc.Value())).
 			WithHint("one event goes to POST /v1/events; JSON lines need the content type application/x-ndjson")
 	}
-	var lines []line
+	var lines []ingest.Line
 	for item := range doc.Value().Items() {
 		if len(lines) == maxBatch {
 			return nil, tooMany()
 		}
 		in, err := read(item)
-		lines = append(lines, line{in, err})
+		lines = append(lines, ingest.Line{Raw: item.Doc().Raw(), Input: in, Err: err})
 	}
 	return lines, nil
 }
 
 // readLines reads JSON lines; an empty one is no event.
-func readLines(body []byte) ([]line, error) {
-	var lines []line
+func readLines(body []byte) ([]ingest.Line, error) {
+	var lines []ingest.Line
 	for text := range bytes.Lines(body) {
 		text = bytes.TrimSpace(text)
 		if len(text) == 0 {
@@ -137,7 +131,7 @@ func readLines(body []byte) ([]line, error) {
 			return nil, tooMany()
 		}
 		in, err := readNative(text)
-		lines = append(lines, line{in, err})
+		lines = append(lines, ingest.Line{Raw: text, Input: in, Err: err})
 	}
 	return lines, nil
 }

@@ -8,7 +8,7 @@ import (
 	"hacek/internal/hub"
 )
 
-func TestAnEventIsAcceptedListedAndRead(t *testing.T) {
+func TestN1_N6_AnEventIsAcceptedListedAndRead(t *testing.T) {
 	each(t, func(h *testHub) {
 		first := h.endpoint(`,"name":"Sklad","subscription":{"event_types":["order.*"],"condition":"num(data.total) > 100.0"}`)
 		h.endpoint(`,"name":"CRM","subscription":{"event_types":["customer.*"]}`)
@@ -26,22 +26,56 @@ func TestAnEventIsAcceptedListedAndRead(t *testing.T) {
 			t.Errorf("a filter on another type found %d events", n)
 		}
 
-		fates := h.get("/v1/events/" + id + "/fates").want(200)
-		if fates.count("data") != 2 {
-			t.Fatalf("want a fate for each endpoint: %s", fates.body)
+		if second := h.endpoint(`,"name":"Second"`); second == first {
+			t.Error("two endpoints have one id")
 		}
-		for i := range 2 {
-			at := fmt.Sprintf("data.%d.", i)
-			if fates.text(at+"target.id") == first {
-				fates.is(at+"outcome", "pending")
-			} else {
-				fates.is(at+"outcome", "skipped").is(at+"delivery", "")
-				if fates.text(at+"reason") == "" {
-					t.Errorf("no reason: %s", fates.body)
-				}
-			}
-		}
+		h.wantFates(id, map[string]string{"Sklad": "pending", "CRM": "skipped: event type: order.created is not subscribed", "Second": "skipped: the endpoint was created after the event"})
 	})
+}
+
+func TestN1_EveryTargetSaysWhatBecameOfAnEventAndWhy(t *testing.T) {
+	each(t, func(h *testHub) {
+		h.endpoint(`,"name":"Sklad","subscription":{"event_types":["order.*"]}`)
+		h.endpoint(`,"name":"CRM","subscription":{"event_types":["customer.*"]}`)
+		h.endpoint(`,"name":"Large","subscription":{"event_types":["order.*"],"condition":"num(data.total) > 2000.0"}`)
+		h.endpoint(`,"name":"Broken","subscription":{"event_types":["order.*"],"condition":"data.missing.deep == 1"}`)
+		h.endpoint(`,"name":"Off","active":false`)
+		h.endpoint(`,"name":"Paused","subscription":{"event_types":["order.*"]}`)
+		h.post("/v1/endpoints/Paused/pause", `{"why":"stock-taking"}`).want(200)
+		h.post("/v1/pipelines", `{"name":"ERP","subscription":{"event_types":["order.*"]},"steps":[{"type":"wait","for":"1s"}]}`).want(201)
+		h.wantFates(h.publish(`{"type":"order.created","data":{"total":"80.00"}}`), map[string]string{
+			"Sklad": "pending", "CRM": "skipped: event type: order.created is not subscribed", "Large": "skipped: condition: total 80.00 is not > 2000",
+			"Broken": "failed: condition_error: the event has no field missing", "Off": "skipped: switched off by administrator",
+			"Paused": "held: the endpoint is paused by administrator: stock-taking", "ERP": "pending",
+		})
+		theirs := h.publish(`{"type":"customer.changed","data":{}}`)
+		h.deliver(theirs, hub.Succeeded, 202)
+		h.wantFates(theirs, map[string]string{"CRM": "delivered: answered 202"})
+	})
+}
+
+// wantFates looks at the fates of an event by the names of the targets; what is not named may be any.
+func (h *testHub) wantFates(event string, want map[string]string) {
+	h.Helper()
+	fates := h.get("/v1/events/" + event + "/fates").want(200)
+	for i := range fates.count("data") {
+		at := fmt.Sprintf("data.%d.", i)
+		got := fates.text(at + "outcome")
+		if reason := fates.text(at + "reason"); reason != "" {
+			got += ": " + reason
+		}
+		if strings.HasPrefix(got, "skipped") && fates.text(at+"delivery") != "" {
+			h.Errorf("%s was skipped and has a delivery", fates.text(at+"target.name"))
+		}
+		name := fates.text(at + "target.name")
+		if text, named := want[name]; named && text != got {
+			h.Errorf("the fate at %s is %q, want %q", name, got, text)
+		}
+		delete(want, name)
+	}
+	if len(want) > 0 {
+		h.Errorf("no fate at %v: %s", want, fates.body)
+	}
 }
 
 func TestTheSameIDAgain(t *testing.T) {

@@ -121,7 +121,7 @@ func FuzzBatch(f *testing.F) {
 	}
 	kinds := []string{"application/json", "application/x-ndjson", "application/cloudevents-batch+json"}
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
-		lines, err := readBatch(kinds[int(kind)%len(kinds)], bytes.Clone(body))
+		lines, err := ReadBatch(kinds[int(kind)%len(kinds)], bytes.Clone(body))
 		if err != nil {
 			wantHubError(t, err)
 			return
@@ -130,7 +130,7 @@ func FuzzBatch(f *testing.F) {
 			t.Fatalf("%d lines", len(lines))
 		}
 		for _, l := range lines {
-			wantEvent(t, l.input, l.err)
+			wantEvent(t, l.Input, l.Err)
 		}
 	})
 }

@@ -23,12 +23,12 @@ import (
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
 	"hacek/internal/mail"
+	"hacek/internal/marked"
 	"hacek/internal/sender"
 	"hacek/internal/settings"
 	"hacek/internal/store"
 	"hacek/internal/store/storetest"
 	"hacek/internal/support"
-	"hacek/test/marked"
 )
 
 // recorder sees every call of these tests; TestMain holds them against the document.

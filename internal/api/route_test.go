@@ -8,7 +8,7 @@ import (
 
 // The document is the promise, the table is what is served: neither may know an operation that the other does not.
 func TestRoutesAreTheDocument(t *testing.T) {
-	s, err := loadSpec()
+	s, err := readSpec()
 	if err != nil {
 		t.Fatal(err)
 	}

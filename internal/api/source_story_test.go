@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"hacek/internal/api"
+	"hacek/internal/await"
 	"hacek/internal/hub"
 	receiving "hacek/internal/receiver"
 	"hacek/internal/signature"
@@ -118,17 +119,12 @@ func (g *gate) arrivesWith(path, body string, header ...string) int {
 // eventually asks until the answer has so many in data: what is not verified is written a moment later.
 func (g *gate) eventually(path string, n int) reply {
 	g.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		r := g.get(path).want(200)
-		if r.count("data") == n {
-			return r
-		}
-		if time.Now().After(deadline) {
-			g.Fatalf("%s: want %d, got %s", path, n, r.body)
-		}
-		<-time.After(5 * time.Millisecond)
-	}
+	var r reply
+	await.Until(g, fmt.Sprintf("%d at %s", n, path), func() bool {
+		r = g.get(path).want(200)
+		return r.count("data") == n
+	})
+	return r
 }
 
 const everySetting = `{"name":"Sklad","path":"sklad-1","preset":null,"active":true,
@@ -229,7 +225,7 @@ func TestM1_ARequestComesInAndIsSeen(t *testing.T) {
 	})
 }
 
-func TestM4_APreviewSaysWhatWouldBecomeOfWhatCameIn(t *testing.T) {
+func TestM4_N11_APreviewSaysWhatWouldBecomeOfWhatCameIn(t *testing.T) {
 	eachGate(t, func(g *gate) {
 		made := g.post("/v1/sources", `{"name":"Shop","preset":"shop","duplicate_of":{"fields":[]}}`).want(201)
 		secret, path := made.text("verify.secrets.0"), made.text("path")
@@ -253,6 +249,25 @@ func TestM4_APreviewSaysWhatWouldBecomeOfWhatCameIn(t *testing.T) {
 			t.Errorf("a preview stored something: %d sources", n)
 		}
 		g.get("/v1/sources/Shop").want(200).is("duplicate_of.fields", "[]")
+	})
+}
+
+// What the console shows as one timeline, a program reads along the ids.
+func TestN2_ANumberLeadsFromTheRequestToTheAnswer(t *testing.T) {
+	eachGate(t, func(g *gate) {
+		wms := g.endpoint(`,"name":"WMS"`)
+		path := g.post("/v1/sources", `{"name":"Shop","preset":"shop","verify":{"secrets":["planted-shop-secret"]}}`).want(201).text("path")
+		if status := g.arrives(path, "planted-shop-secret", `{"event":"order:create","code":"2018000057"}`); status != 200 {
+			t.Fatalf("the shop was answered %d", status)
+		}
+		found := g.get("/v1/search?q=2018000057").want(200).is("data.0.kind", "event")
+		event := found.text("data.0.id")
+		g.get("/v1/events/"+event).want(200).is("key", "2018000057").is("source", "Shop").is("type", "order:create")
+		request := g.eventually("/v1/sources/Shop/requests?outcome=accepted", 1).is("data.0.events.0", event).is("data.0.verified", "true").text("data.0.id")
+		g.get("/v1/sources/Shop/requests/"+request).want(200).is("body", `{"event":"order:create","code":"2018000057"}`)
+		delivery := g.deliver(event, hub.Succeeded, 202)
+		g.get("/v1/events/"+event+"/fates").want(200).is("data.0.target.id", wms).is("data.0.outcome", "delivered").is("data.0.delivery", delivery)
+		g.get("/v1/deliveries/"+delivery).want(200).is("attempts.0.response.status", "202").is("attempts.0.result", "succeeded")
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -22,7 +23,10 @@ import (
 //go:embed spec/*.yaml
 var specFiles embed.FS
 
-// spec is the OpenAPI document, merged and compiled once at start.
+// readSpec reads it once: nothing of it changes while the program runs.
+var readSpec = sync.OnceValues(loadSpec)
+
+// spec is the OpenAPI document, merged and compiled.
 type spec struct {
 	document   []byte // JSON, as served
 	operations map[string]*operation
@@ -47,7 +51,7 @@ func (op *operation) ownReader() bool { return op.id == "createEvent" || op.id =
 
 // Document is the OpenAPI document as it is served.
 func Document() ([]byte, error) {
-	s, err := loadSpec()
+	s, err := readSpec()
 	if err != nil {
 		return nil, err
 	}

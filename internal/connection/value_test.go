@@ -220,7 +220,7 @@ func TestM5_TablesAreDescribed(t *testing.T) {
 }
 
 // Keys that differ only where a floating number no longer tells them apart are different rows.
-func TestM5_LongKeysAreComparedExactly(t *testing.T) {
+func TestM5_N6_LongKeysAreComparedExactly(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
 		r.has(`CREATE TABLE n (big BIGINT NOT NULL, d DECIMAL(20,2) NOT NULL, name VARCHAR(9), PRIMARY KEY (big, d))`)
 		put := func(outcome, big, d, name string) {

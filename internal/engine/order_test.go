@@ -11,7 +11,7 @@ import (
 	"hacek/internal/store/storetest"
 )
 
-func TestO3_PauseHoldsAndResumeKeepsOrderAndPace(t *testing.T) {
+func TestO3_N4_PauseHoldsAndResumeKeepsOrderAndPace(t *testing.T) {
 	eachStore(t, func(s *story) {
 		r := s.receiver(200)
 		target := s.endpoint(r.URL, func(e *hub.Endpoint) { e.Limits.Concurrency = 1 })
@@ -63,7 +63,7 @@ func TestE1_P6_OffSkipsWithTheReason(t *testing.T) {
 	})
 }
 
-func TestO3_OrderPerKey(t *testing.T) {
+func TestO3_N3_OrderPerKey(t *testing.T) {
 	eachStore(t, func(s *story) {
 		r := s.receiver(500, 200)
 		s.endpoint(r.URL, func(e *hub.Endpoint) { e.Order.By = hub.OrderKey; e.Limits.Concurrency = 1 })
@@ -103,7 +103,7 @@ func TestO3_OrderOfAWholeWebhook(t *testing.T) {
 	})
 }
 
-func TestO3_StuckHeadIsSetAside(t *testing.T) {
+func TestO3_N3_StuckHeadIsSetAside(t *testing.T) {
 	eachStore(t, func(s *story) {
 		r := s.receiver(500, 500, 200)
 		s.endpoint(r.URL, func(e *hub.Endpoint) { e.Order = hub.Order{By: hub.OrderKey, Stuck: hub.Stuck{SetAsideAfter: 2}} })

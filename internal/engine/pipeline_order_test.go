@@ -144,7 +144,7 @@ func TestM11_AStuckRecordIsSetAside(t *testing.T) {
 
 // Held while paused, then at the pace of the resume, one run each 200 ms and none between; each record's writes in their order,
 // and what came after the resume behind what was held of its record.
-func TestM11_AResumedPipelineKeepsOrderAndPace(t *testing.T) {
+func TestM11_N4_AResumedPipelineKeepsOrderAndPace(t *testing.T) {
 	eachStore(t, func(s *story) {
 		erp, target := s.ordersPipeline(s.shop(), func(p *hub.Pipeline) {})
 		s.publish("order.changed", "A", n(0))

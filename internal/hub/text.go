@@ -3,6 +3,7 @@ package hub
 import (
 	"math/bits"
 	"strings"
+	"unicode"
 )
 
 // Shorten cuts a text to at most so many bytes, where a character ends, and says so with "…". Bytes that are no
@@ -14,17 +15,15 @@ func Shorten(text string, most int) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// Hidden knows what must not reach a terminal, a page or a log as it is: control characters, line feeds and tabs among
-// them, the marks that turn the direction of text, what has no width, and the separators some viewers take for a
+// Hidden knows what must not reach a terminal, a page, a mail or a log as it is: control characters, line feeds and tabs
+// among them, the marks that turn the direction of text, what nobody sees, and the separators some viewers take for a
 // line's end.
 func Hidden(r rune) bool {
-	switch {
-	case r < ' ', r >= 0x7f && r < 0xa0, r == 0xFEFF, r == 0x061C:
-		return true
-	case r >= 0x200B && r <= 0x200F, r >= 0x2028 && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
-		return true
+	if r < 0x300 { // the letters of our languages
+		return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0xad
 	}
-	return false
+	return unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point) &&
+		!unicode.Is(unicode.Prepended_Concatenation_Mark, r) // Arabic signs before a number, which are seen
 }
 
 // Plain is the place of the first byte from i on that a JSON text cannot hold as it is: anything but printable ASCII, and

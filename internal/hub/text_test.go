@@ -28,12 +28,17 @@ func TestShortenEndsWhereACharacterEnds(t *testing.T) {
 // TestRule18_HiddenKnowsWhatSteersATerminal asks Unicode's own tables for everything that must be in the list.
 func TestRule18_HiddenKnowsWhatSteersATerminal(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		steers := unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Bidi_Control, r)
+		steers := unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Join_Control, unicode.Zl, unicode.Zp)
 		if steers && !Hidden(r) {
 			t.Errorf("%U steers a terminal and is not hidden", r)
 		}
 	}
-	for _, r := range "aá中🙂 \u00a0€" {
+	for _, r := range "\u00ad\u034f\u180e\u200b\u2060\u2064\u206a\u3164\ufeff\ufff9\U000e0041" {
+		if !Hidden(r) {
+			t.Errorf("nobody sees %U, and it is not hidden", r)
+		}
+	}
+	for _, r := range "aá中🙂❤\ufe0f \u00a0€\u0600" {
 		if Hidden(r) {
 			t.Errorf("%U is an ordinary character and is hidden", r)
 		}

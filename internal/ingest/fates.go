@@ -35,16 +35,22 @@ func (p *Publisher) Routed(tenant int64) *Routed {
 
 // Fates lists what became of one event, for every target.
 func (r *Routed) Fates(ctx context.Context, id hub.ID) ([]hub.Fate, error) {
-	p, tenant := r.publisher, r.tenant
-	e, err := p.Store.Event(ctx, tenant, id)
+	e, err := r.publisher.Store.Event(ctx, r.tenant, id)
 	if err != nil {
 		return nil, err
 	}
+	fates, _, err := r.Of(ctx, e)
+	return fates, err
+}
+
+// Of is Fates for somebody who has the event, with data, and wants its deliveries too: the newest for each target.
+func (r *Routed) Of(ctx context.Context, e *hub.Event) ([]hub.Fate, []store.DeliveryRow, error) {
+	p, tenant := r.publisher, r.tenant
 	targets, known := r.targets[e.RoutingRev]
 	if !known {
 		then, err := p.Store.TargetsAt(ctx, tenant, e.RoutingRev)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		targets = make([]pastTarget, len(then))
 		for i := range then {
@@ -52,9 +58,9 @@ func (r *Routed) Fates(ctx context.Context, id hub.ID) ([]hub.Fate, error) {
 		}
 		r.targets[e.RoutingRev] = targets
 	}
-	owed, err := p.Store.DeliveriesOf(ctx, tenant, id)
+	owed, err := p.Store.DeliveriesOf(ctx, tenant, e.ID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	byTarget := make(map[int64]*store.DeliveryRow, len(owed))
 	for i := range owed {
@@ -62,7 +68,7 @@ func (r *Routed) Fates(ctx context.Context, id hub.ID) ([]hub.Fate, error) {
 	}
 	doc, err := expr.ParseDoc(e.Data)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	fates := make([]hub.Fate, 0, len(targets))
 	for i := range targets {
@@ -77,7 +83,7 @@ func (r *Routed) Fates(ctx context.Context, id hub.ID) ([]hub.Fate, error) {
 			case string(hub.Pending):
 				waits, err := p.Store.Waits(ctx, &d.Delivery, t.Now.Policy().Order)
 				if err != nil {
-					return nil, err
+					return nil, nil, err
 				}
 				f.Reason = cmp.Or(waits, f.Reason)
 			}
@@ -86,7 +92,7 @@ func (r *Routed) Fates(ctx context.Context, id hub.ID) ([]hub.Fate, error) {
 		}
 		fates = append(fates, f)
 	}
-	return fates, nil
+	return fates, owed, nil
 }
 
 func outcome(d *store.DeliveryRow, t *store.TargetAt) string {

@@ -11,7 +11,7 @@ import (
 	"hacek/internal/store"
 )
 
-func TestE1_P6_EveryFateHasItsReason(t *testing.T) {
+func TestE1_P6_N1_EveryFateHasItsReason(t *testing.T) {
 	eachStore(t, func(s *story) {
 		s.endpoint("all")
 		s.endpoint("off", func(e *hub.Endpoint) { e.Active = false })

@@ -71,6 +71,13 @@ type Input struct {
 	Idempotency func(p *Published) *store.Idempotency
 }
 
+// Line is one event of several that came together, or what is wrong with it.
+type Line struct {
+	Raw   []byte // as it came
+	Input Input
+	Err   error
+}
+
 // Published is what became of one Input.
 type Published struct {
 	Event      *hub.Event

@@ -94,10 +94,10 @@ func (n Notice) next(keys noticeKeys) string {
 	return keys.next
 }
 
-// oneLine has a space for every run of characters that break a line or turn its direction.
+// oneLine has a space for every run of characters that break a line, turn its direction or are seen by nobody.
 func oneLine(text string) string {
 	breaks := func(r rune) bool {
-		return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+		return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Cf)
 	}
 	return strings.TrimSpace(strings.Join(strings.FieldsFunc(text, breaks), " "))
 }

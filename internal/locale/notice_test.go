@@ -13,7 +13,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var outage = time.Date(2026, 3, 3, 14, 5, 0, 0, time.UTC)
 
 // The mails as people read them, one file for each language.
-func TestO5_NoticesAsTheyAreRead(t *testing.T) {
+func TestO5_N7_NoticesAsTheyAreRead(t *testing.T) {
 	notices := []Notice{
 		{What: "failing", State: "active", Failures: 3, Why: "the certificate expired on 2026-03-01", Hint: "the receiver's operator must renew it", Waiting: 3, Address: "https://hub.example.com/endpoints/ep_1"},
 		{What: "failing", State: "paused", Failures: 1, Waiting: 0},
@@ -65,11 +65,11 @@ func TestO5_NoticeSaysInTheReadersZoneWhenItBegan(t *testing.T) {
 }
 
 func TestNoticeWithHostileValues(t *testing.T) {
-	bad := "A\r\nBcc: x@example.com\u2028\u202e{why}\x00"
+	bad := "A\r\nBcc: x@example.com\u2028\u202e{why}\x00\u200b\u00ad"
 	for _, kind := range []string{"endpoint", "pipeline", "else\n"} {
 		for _, what := range []string{"failing", "disabled", "recovered", "else"} {
 			subject, body := English.Notice(Notice{Kind: kind, What: what, Name: bad, Why: bad, Hint: bad, Address: bad, Waiting: -1, Failures: -1})
-			if strings.ContainsAny(subject, "\r\n\x00\u2028\u202e") || strings.ContainsAny(body, "\r\x00\u2028\u202e") {
+			if strings.ContainsAny(subject, "\r\n\x00\u2028\u202e\u200b\u00ad") || strings.ContainsAny(body, "\r\x00\u2028\u202e\u200b\u00ad") {
 				t.Errorf("%s %s: %q %q", kind, what, subject, body)
 			}
 			if strings.Contains(body, "\nBcc") {

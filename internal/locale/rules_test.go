@@ -118,6 +118,9 @@ var quotes = map[Language]string{English: "“”", Czech: "„“", Slovak: "�
 // durationAtEnd would print two full stops where units end in one.
 var durationAtEnd = regexp.MustCompile(`\{duration\}\.`)
 
+// torn is a number that a line break could part from its unit.
+var torn = regexp.MustCompile(`\d (KiB|MiB|minut|minút|Minuten|mínútur|dní|Tagen?|giorni|daga|dagar|znaků|znakov|Zeichen|caratteri|stafir)(\P{L}|$)`)
+
 // wording is what is wrong with one text whatever it says.
 func wording(l Language, text string) (list []string) {
 	if word := never[l].FindString(text); word != "" {
@@ -139,6 +142,9 @@ func wording(l Language, text string) (list []string) {
 	}
 	if (l == German || l == Icelandic) && durationAtEnd.MatchString(text) {
 		list = append(list, "a full stop after {duration}, whose units end in one")
+	}
+	if l != English && torn.MatchString(text) {
+		list = append(list, "a number that a line break could part from its unit")
 	}
 	if strings.TrimSpace(text) != text || strings.Contains(text, "  ") {
 		list = append(list, "a space too many")
@@ -198,6 +204,7 @@ func TestTheRulesFindWhatIsWrong(t *testing.T) {
 		{Czech, "test.a: Odesl’t", "test.n: " + n, "", "an apostrophe"},
 		{Czech, "test.a: Odeslat!", "test.n: " + n, "", "an exclamation mark"},
 		{Czech, "test.a: 'Odeslat '", "test.n: " + n, "", "a space too many"},
+		{Czech, "test.a: 7 dní", "test.n: " + n, "", "from its unit"},
 		{Czech, "test.a: Hacek", "test.n: " + n, "", "letters without their marks"},
 		{Czech, "test.a: \"Ha\\u0301c\\u030cek\"", "test.n: " + n, "", "letters without their marks"},
 	} {

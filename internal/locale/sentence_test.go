@@ -76,7 +76,7 @@ func hasKey(m map[string]bool, key string) bool { _, ok := m[key]; return ok }
 // that belong to them.
 func prose(text, english string) string {
 	var words []string
-	for _, word := range strings.Fields(text) {
+	for _, word := range strings.Split(text, " ") {
 		code := strings.Trim(word, ":;,()")
 		if strings.ContainsAny(code, `"'=!#`) || strings.Contains(code, "payload") && strings.Contains(english, code) {
 			continue

@@ -254,7 +254,7 @@ var (
 
 // Every sentence that the code says to a person is translated into every language, and every translation is of such a
 // sentence.
-func TestEverySentenceIsTranslatedAndEveryTranslationIsSaid(t *testing.T) {
+func TestN7_EverySentenceIsTranslatedAndEveryTranslationIsSaid(t *testing.T) {
 	all := phrases(t)
 	for i := range all {
 		if strings.HasPrefix(all[i].place, "expr/explain.go") {

@@ -16,7 +16,7 @@ import (
 
 // A key is used where a source has it as a literal. A literal that ends in a dot, such as "state.", uses every key
 // that adds one word to it.
-func TestEveryKeyIsUsedAndEveryUseHasAKey(t *testing.T) {
+func TestN7_EveryKeyIsUsedAndEveryUseHasAKey(t *testing.T) {
 	used := uses{literals: map[string]bool{}, asked: map[string]string{}}
 	for _, file := range sources(t) {
 		text, err := os.ReadFile(file)

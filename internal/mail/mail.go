@@ -153,7 +153,7 @@ func Address(text string) (*mail.Address, error) {
 	fail := func(why string) (*mail.Address, error) {
 		return nil, fmt.Errorf("%s is not one mail address: %s", strconv.Quote(hub.Shorten(text, 100)), why)
 	}
-	if strings.ContainsFunc(text, hidden) || !utf8.ValidString(text) {
+	if strings.ContainsFunc(text, hub.Hidden) || !utf8.ValidString(text) {
 		return fail("it contains a control character")
 	}
 	a, err := mail.ParseAddress(text)
@@ -216,7 +216,7 @@ func (s *server) build(msg Message) (built *gomail.Msg, id string, err error) {
 		return refuse("the mail has %d recipients; at most %d are allowed", len(msg.To), MaxRecipients)
 	case len(msg.Subject) > MaxSubject:
 		return refuse("the subject is %d bytes long; at most %d are allowed", len(msg.Subject), MaxSubject)
-	case strings.ContainsFunc(msg.Subject, hidden) || !utf8.ValidString(msg.Subject):
+	case strings.ContainsFunc(msg.Subject, ends) || !utf8.ValidString(msg.Subject):
 		return refuse("the subject contains a control character")
 	case len(msg.Body) > MaxBody:
 		return refuse("the text is %d bytes long; at most %d are allowed", len(msg.Body), MaxBody)
@@ -246,24 +246,29 @@ func (s *server) build(msg Message) (built *gomail.Msg, id string, err error) {
 	_, domain, _ := strings.Cut(s.from.Address, "@")
 	id = msg.ID + "@" + domain
 	built.SetMessageIDWithValue(id)
-	built.Subject(msg.Subject)
+	built.Subject(shown(msg.Subject))
 	built.SetDateWithValue(msg.At)
 	built.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's holiday notice answers a machine
 	if msg.Language != "" {
 		built.SetGenHeader("Content-Language", msg.Language)
 	}
-	body := strings.Map(func(r rune) rune {
-		if hidden(r) && r != '\n' && r != '\r' && r != '\t' {
-			return utf8.RuneError
-		}
-		return r
-	}, msg.Body)
-	built.SetBodyString(gomail.TypeTextPlain, body)
+	built.SetBodyString(gomail.TypeTextPlain, shown(msg.Body))
 	return built, id, nil
 }
 
-// hidden are characters that end a line, or steer a terminal.
-func hidden(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+// ends are characters that end a line, or steer a terminal.
+func ends(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+
+// shown puts a sign where there is a character that nobody sees: what an event brings along neither turns the text of a
+// mail round nor hides in it. Line ends and tabs stay.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if hub.Hidden(r) && r != '\n' && r != '\r' && r != '\t' {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
+}
 
 // tlsConfig trusts the system's authorities, or the ones that were given.
 func (m *Mailer) tlsConfig(host string) *tls.Config {

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"hacek/internal/hub"
 
@@ -170,8 +169,7 @@ func (s *server) plain(text string) string {
 		}
 	}
 	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == '\u2028', r == '\u2029':
+		if hub.Hidden(r) {
 			return ' '
 		}
 		return r

@@ -184,6 +184,7 @@ func (c *compiler) caller(s *hub.Step, asks bool) *sender.Compiled {
 		}
 	}
 	add(e.Validate())
+	c.limits(s.Limits)
 	compiled, err := sender.Compile(e, c.tenant)
 	if err != nil {
 		add(err)
@@ -193,7 +194,6 @@ func (c *compiler) caller(s *hub.Step, asks bool) *sender.Compiled {
 	for _, pointer := range slices.Sorted(maps.Keys(used)) {
 		c.paths(c.at+pointer, used[pointer])
 	}
-	c.limits(s.Limits)
 	c.callers = append(c.callers, compiled)
 	return compiled
 }

@@ -39,7 +39,7 @@ func (r *Runner) Run(ctx context.Context, c *Compiled, call Call) (res Result) {
 			if r.Log != nil {
 				r.Log.Error("BUG: panic in a pipeline", "delivery", call.DeliveryID, "pipeline", c.name, "panic", w.mask(fmt.Sprint(bug)), "stack", string(debug.Stack()))
 			}
-			a.Result, a.Error, a.Hint = hub.StepFailed, w.mask(fmt.Sprintf("BUG: %v", bug)), "this is a fault of the hub; please report it"
+			a.Result, a.Error, a.Hint = hub.StepFailed, w.mask(fmt.Sprintf("BUG: %v", bug)), "this is a fault of the hub; report it"
 		}
 		a.Took = time.Since(started)
 		a.Timing.Total = a.Took
@@ -210,7 +210,7 @@ func (r *Runner) DryRun(ctx context.Context, c *Compiled, event *hub.Event) (rec
 			if r.Log != nil {
 				r.Log.Error("BUG: panic in a dry run", "pipeline", c.name, "panic", w.mask(fmt.Sprint(bug)), "stack", string(debug.Stack()))
 			}
-			w.record.Result, w.record.Error, w.record.Hint = hub.StepBroken, "BUG: the step could not be shown", "this is a fault of the hub; please report it"
+			w.record.Result, w.record.Error, w.record.Hint = hub.StepBroken, "BUG: the step could not be shown", "this is a fault of the hub; report it"
 			records = a.Steps
 		}
 	}()

@@ -3,7 +3,11 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"io"
+	"mime"
+	"mime/quotedprintable"
 	"net/http"
+	netmail "net/mail"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +137,29 @@ func TestRule4_MailFromAnEvent(t *testing.T) {
 	want(t, r.run(c, call(r.event(`{"mail":"Your bank <a@example.cz>","name":"#mail#"}`))), hub.Succeeded)
 	if got := r.mail.Mails(); !strings.Contains(got[0].Data, "Subject: O #mail#") || strings.Contains(got[0].Data, "Your bank") {
 		t.Errorf("sent %s", got[0].Data)
+	}
+}
+
+// What an event brings along stands in a mail as text: it neither turns the line round nor hides in it nor is more than text.
+func TestC5_HostileTextInAMailIsOnlyText(t *testing.T) {
+	r := newRig(t)
+	c := r.pipeline(`[{"type":"mail","to":["a@b.cz"],"subject":"O #name#","body":"#name# #note#"}]`)
+	want(t, r.run(c, call(r.event(`{"name":"<script>1</script>\u202etxt.exe\u2066\u200b\u00ad","note":"a\u0000\u001b[31m\u2028\r\nBcc: x@evil.cz\n`+strings.Repeat("ž", 400_000)+`"}`))), hub.Succeeded)
+	m, err := netmail.ReadMessage(strings.NewReader(r.mail.Mails()[0].Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
+	if want := "O <script>1</script>�txt.exe���"; err != nil || subject != want {
+		t.Errorf("the subject is %q %v, want %q", subject, err, want)
+	}
+	text, err := io.ReadAll(quotedprintable.NewReader(m.Body))
+	want := "<script>1</script>�txt.exe��� a��[31m�\nBcc: x@evil.cz\n" + strings.Repeat("ž", 400_000)
+	if got := strings.TrimSpace(string(text)); err != nil || got != want {
+		t.Errorf("the mail says %.200q %v, want %.200q", got, err, want)
+	}
+	if kind := m.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain") || m.Header.Get("Bcc") != "" {
+		t.Errorf("the mail is %s with the header %v", kind, m.Header)
 	}
 }
 

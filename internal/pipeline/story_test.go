@@ -119,7 +119,7 @@ func TestM7_FailedStepStopsTheRest(t *testing.T) {
 }
 
 // The payment example: stored, mailed to the customer, published for stock and delivery.
-func TestC5_PaymentIsStoredMailedAndPublished(t *testing.T) {
+func TestC5_N6_PaymentIsStoredMailedAndPublished(t *testing.T) {
 	r := newRig(t)
 	r.database(`CREATE TABLE payments (id TEXT PRIMARY KEY, amount NUMERIC, currency TEXT)`)
 	c := r.pipeline(`[

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"hacek/internal/await"
 	"hacek/internal/clock"
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
@@ -167,7 +168,7 @@ func (g *gate) events() []*hub.Event {
 func (g *gate) requests(s settings.Source, n int) []hub.InRequest {
 	g.t.Helper()
 	var list []hub.InRequest
-	g.until("requests to be kept", func() bool {
+	await.Until(g.t, "requests to be kept", func() bool {
 		var err error
 		if list, _, err = g.store.Requests(g.ctx, store.RequestFilter{Tenant: tenant, Source: s.No}, store.Page{Limit: 250, Ascending: true}); err != nil {
 			g.t.Fatal(err)
@@ -193,15 +194,6 @@ func (g *gate) counts(s settings.Source) map[string]int64 {
 		g.t.Fatal(err)
 	}
 	return counts
-}
-
-func (g *gate) until(what string, holds func() bool) {
-	g.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			g.t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 // wantRequest holds a kept request against outcome, status and a part of the reason.

@@ -25,6 +25,7 @@ import (
 	"testing"
 	"time"
 
+	"hacek/internal/await"
 	"hacek/internal/hub"
 	"hacek/internal/settings"
 )
@@ -133,15 +134,6 @@ func get(c *http.Client, url string, header http.Header) (status int, body strin
 	return resp.StatusCode, string(text), serial, err
 }
 
-func (h *house) until(what string, holds func() bool) {
-	h.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			h.t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
 func TestM1_SeveralAddressesEachWithWhatItServes(t *testing.T) {
 	h := newHouse(t)
 	in := h.listener(1, func(l *settings.Listener) { l.PublicURL = "https://hooks.example/" })
@@ -195,7 +187,7 @@ func TestM1_AnAddressInUse(t *testing.T) {
 		t.Errorf("state %+v", s)
 	}
 	_ = busy.Close()
-	h.until("the address to be taken", func() bool { s, _ := h.State(l.ID); return s.Address != "" && s.Problem == "" })
+	await.Until(h.t, "the address to be taken", func() bool { s, _ := h.State(l.ID); return s.Address != "" && s.Problem == "" })
 }
 
 // While requests come in, the certificate changes three times, once to nonsense. No request is lost.
@@ -237,9 +229,9 @@ func TestM1_ANewCertificateLosesNoRequest(t *testing.T) {
 		t.Errorf("certificate %d", n)
 	}
 	makeCertificate(t, dir, 2)
-	h.until("the second certificate", func() bool { return serial() == 2 })
+	await.Until(h.t, "the second certificate", func() bool { return serial() == 2 })
 	write(t, certFile, []byte("-----BEGIN CERTIFICATE-----\nnonsense"))
-	h.until("the broken file to be told", func() bool {
+	await.Until(h.t, "the broken file to be told", func() bool {
 		s, _ := h.State(l.ID)
 		return strings.Contains(s.Problem, "certificate") && s.Address != "" && !s.Expires.IsZero()
 	})
@@ -247,7 +239,7 @@ func TestM1_ANewCertificateLosesNoRequest(t *testing.T) {
 		t.Errorf("certificate %d while the new file is broken, want the old one", n)
 	}
 	makeCertificate(t, dir, 3)
-	h.until("the third certificate", func() bool { s, _ := h.State(l.ID); return serial() == 3 && s.Problem == "" })
+	await.Until(h.t, "the third certificate", func() bool { s, _ := h.State(l.ID); return serial() == 3 && s.Problem == "" })
 	close(stop)
 	wg.Wait()
 	if done.Load() < 20 {

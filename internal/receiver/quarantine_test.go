@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"hacek/internal/await"
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
 	"hacek/internal/receiver"
@@ -183,8 +184,8 @@ func TestRule10_StrangersCannotFillTheDisk(t *testing.T) {
 		g.want(g.post(created), 200, "")
 	}
 	wg.Wait()
-	g.until("the count of the flood", func() bool { return g.counts(s)["quarantined"] == flood })
-	g.until("what is kept to be written", func() bool {
+	await.Until(g.t, "the count of the flood", func() bool { return g.counts(s)["quarantined"] == flood })
+	await.Until(g.t, "what is kept to be written", func() bool {
 		_, waiting, more := g.list(s, "quarantined", 250)
 		return waiting && more
 	})
@@ -195,9 +196,9 @@ func TestRule10_StrangersCannotFillTheDisk(t *testing.T) {
 		g.ServeHTTP(w, req)
 	}
 	kept := func() int { n, _, _ := g.list(s, "quarantined", 1<<20); return n }
-	g.until("the late ones", func() bool { return g.counts(s)["quarantined"] == flood+receiver.RingRows })
+	await.Until(g.t, "the late ones", func() bool { return g.counts(s)["quarantined"] == flood+receiver.RingRows })
 	late := func() int { return g.sized(s, len(`{"late":1}`)) }
-	g.until("the late ones to be written", func() bool { return late() == receiver.RingRows })
+	await.Until(g.t, "the late ones to be written", func() bool { return late() == receiver.RingRows })
 	if n := kept(); n != receiver.RingRows {
 		t.Errorf("%d requests are kept, want the newest %d", n, receiver.RingRows)
 	}
@@ -224,13 +225,13 @@ func TestRule10_StrangersCannotFillTheDisk(t *testing.T) {
 	for range list {
 		g.want(g.send("POST", "/in/shop", nil, strings.NewReader(created)), 401, "")
 	}
-	g.until("the ones behind the released to be written", func() bool { return g.sized(s, len(created)) == len(list) })
+	await.Until(g.t, "the ones behind the released to be written", func() bool { return g.sized(s, len(created)) == len(list) })
 	if n := kept(); n != receiver.RingRows {
 		t.Errorf("%d requests are kept after %d were released, want %d", n, len(list), receiver.RingRows)
 	}
 	g.clock.Advance(8 * 24 * time.Hour)
 	g.want(g.send("POST", "/in/shop", nil, strings.NewReader(created)), 401, "")
-	g.until("the old ones to go", func() bool { return kept() == 1 })
+	await.Until(g.t, "the old ones to go", func() bool { return kept() == 1 })
 }
 
 // sized counts a source's requests in quarantine with bodies of so many bytes.

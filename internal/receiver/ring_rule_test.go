@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"hacek/internal/await"
 	"hacek/internal/hub"
 	"hacek/internal/receiver"
 	"hacek/internal/settings"
@@ -31,7 +32,7 @@ func TestRule10_LargeBodiesOfStrangersHaveACap(t *testing.T) {
 				t.Fatalf("a stranger is answered %d", w.status)
 			}
 			sent++
-			g.until("it to be counted", func() bool { return g.counts(s)["quarantined"] == int64(sent) })
+			await.Until(g.t, "it to be counted", func() bool { return g.counts(s)["quarantined"] == int64(sent) })
 		}
 		g.clock.Advance(time.Hour) // room for a ring's worth again
 	}

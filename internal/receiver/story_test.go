@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"hacek/internal/await"
 	"hacek/internal/hub"
 	"hacek/internal/receiver"
 	"hacek/internal/settings"
@@ -23,7 +24,7 @@ import (
 
 const created = `{"eshopId":1,"event":"order:create","eventInstance":"2018000057","eventCreated":"2026-01-05T10:00:00+0100"}`
 
-func TestM2_RawBytesAreKeptAndTheAnswerIsExact(t *testing.T) {
+func TestM2_N6_RawBytesAreKeptAndTheAnswerIsExact(t *testing.T) {
 	eachStore(t, func(g *gate) {
 		s := g.source(1, func(s *settings.Source) {
 			s.Time = "body.eventCreated"
@@ -169,7 +170,7 @@ func TestM3_AChangeCountsFromTheNextRequestOn(t *testing.T) {
 	s.Deleted = true
 	g.SetSource(s)
 	g.want(g.send("POST", "/in/new", signed(created, "new"), strings.NewReader(created)), 404, "")
-	g.until("the counters", func() bool { c := g.counts(s); return c["accepted"] == 3 && c["off"] == 1 && c["quarantined"] == 1 })
+	await.Until(g.t, "the counters", func() bool { c := g.counts(s); return c["accepted"] == 3 && c["off"] == 1 && c["quarantined"] == 1 })
 	if c := g.Counts(); c["accepted"] != 3 || c["off"] != 1 || c["quarantined"] != 1 || len(c) != 3 {
 		t.Errorf("counted since the start: %v", c)
 	}
@@ -186,7 +187,7 @@ func TestM6_IgnoredRequestsAreKeptWithTheReason(t *testing.T) {
 		kept := g.requests(s, 2)
 		g.wantRequest(kept[0], hub.RequestIgnored, 200, "does not accept the event type stock:movement")
 		g.wantRequest(kept[1], hub.RequestAccepted, 200, "")
-		g.until("the counters", func() bool { c := g.counts(s); return c["ignored"] == 1 && c["accepted"] == 1 })
+		await.Until(g.t, "the counters", func() bool { c := g.counts(s); return c["ignored"] == 1 && c["accepted"] == 1 })
 	})
 }
 
@@ -336,7 +337,7 @@ func TestM10_NoGoodAnswerBeforeTheCommit(t *testing.T) {
 	if n := len(g.events()); n != 0 {
 		t.Errorf("%d events", n)
 	}
-	g.until("the count", func() bool { return g.counts(s)[receiver.RequestUnavailable] == 1 })
+	await.Until(g.t, "the count", func() bool { return g.counts(s)[receiver.RequestUnavailable] == 1 })
 }
 
 // A body that ends before its announced length is not taken for a whole one, whatever a signature says.

@@ -11,8 +11,6 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"hacek/internal/hub"
 )
@@ -92,7 +90,6 @@ func addAll(p *hub.Problems, pointer string, err error) {
 	if !errors.As(err, &top) {
 		return
 	}
-	english := message.NewPrinter(language.English)
 	var walk func(v *jsonschema.ValidationError)
 	before := len(*p)
 	walk = func(v *jsonschema.ValidationError) {
@@ -109,9 +106,9 @@ func addAll(p *hub.Problems, pointer string, err error) {
 		case oneOf && len(one.Subschemas) > 1:
 			p.Add(at, "fits more than one of the alternatives, and must fit exactly one")
 		case oneOf || anyOf: // every one failed: that is one problem, not one for each
-			p.Add(at, "fits none of the alternatives: %s", strings.Join(leaves(v, english), ", or "))
+			p.Add(at, "fits none of the alternatives: %s", strings.Join(leaves(v), ", or "))
 		case len(v.Causes) == 0:
-			p.Add(at, "%s", v.ErrorKind.LocalizedString(english))
+			Explain(p, at, v.ErrorKind)
 		default:
 			for _, cause := range v.Causes {
 				walk(cause)
@@ -122,13 +119,17 @@ func addAll(p *hub.Problems, pointer string, err error) {
 	slices.SortStableFunc(*p, func(a, b hub.FieldError) int { return strings.Compare(a.Pointer, b.Pointer) })
 }
 
-// leaves says of every broken rule below one what it wants.
-func leaves(v *jsonschema.ValidationError, english *message.Printer) (list []string) {
+// leaves says of every broken rule below one what is wrong.
+func leaves(v *jsonschema.ValidationError) (list []string) {
+	var below hub.Problems
 	if len(v.Causes) == 0 {
-		return []string{v.ErrorKind.LocalizedString(english)}
+		Explain(&below, "", v.ErrorKind)
+	}
+	for _, one := range below {
+		list = append(list, strings.TrimSpace(one.Pointer+" "+one.Detail))
 	}
 	for _, cause := range v.Causes {
-		for _, text := range leaves(cause, english) {
+		for _, text := range leaves(cause) {
 			if len(list) < mostAlternatives && !slices.Contains(list, text) {
 				list = append(list, text)
 			}

@@ -16,10 +16,10 @@ func TestWhatIsWrongWithDataIsToldWithItsPlace(t *testing.T) {
 		"who":{"oneOf":[{"type":"string"},{"minLength":2}]}}}`)
 	for data, want := range map[string]string{
 		`{"number":"1","a/b":[1,20000000000000000000],"paid":true,"who":"x"}`: "",
-		`{}`:                         "/data missing property 'number'",
-		`{"number":1}`:               "/data/number got number, want string",
-		`{"number":"1","a/b":["x"]}`: "/data/a~1b/0 got string, want integer",
-		`{"number":"1","paid":"x"}`:  "/data/paid fits none of the alternatives: got string, want boolean, or 'x' does not match pattern '^[0-9]+$'",
+		`{}`:                         "/data/number is missing",
+		`{"number":1}`:               "/data/number is of type number, but must be of type string",
+		`{"number":"1","a/b":["x"]}`: "/data/a~1b/0 is of type string, but must be of type integer",
+		`{"number":"1","paid":"x"}`:  "/data/paid fits none of the alternatives: is of type string, but must be of type boolean, or does not have the form ^[0-9]+$",
 		`{"number":"1","who":"xy"}`:  "/data/who fits more than one of the alternatives, and must fit exactly one",
 	} {
 		var p hub.Problems

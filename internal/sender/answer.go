@@ -135,7 +135,7 @@ func (c *Compiled) judge(answer *hub.Answer, now time.Time, a *hub.Attempt) {
 			a.Result = hub.Refused
 			a.Error = "answered " + statusLine(answer.Status) + ", but the success condition says no"
 			if why := c.success.condition.Explain(scope); why != "" {
-				a.Error += ": " + why
+				a.Error = "answered " + statusLine(answer.Status) + ", but the success condition says no: " + why
 			}
 		default:
 			a.Result = hub.Succeeded

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"hacek/internal/await"
 	"hacek/internal/hub"
 )
 
@@ -129,7 +130,7 @@ func TestP7_TheLogIsRotated(t *testing.T) {
 	a := hub.Attempt{Result: hub.Succeeded, Request: hub.SentRequest{Body: bytes.Repeat([]byte("x"), 900<<10)}}
 	for range 6 {
 		l.Write(Record{Attempt: &a})
-		waitUntil(t, func() bool { l.mu.Lock(); defer l.mu.Unlock(); return len(l.waiting) == 0 })
+		await.Until(t, "the lines to be taken", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return len(l.waiting) == 0 })
 	}
 	stop()
 	files, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
@@ -143,19 +144,6 @@ func TestP7_TheLogIsRotated(t *testing.T) {
 	}
 }
 
-func waitUntil(t *testing.T, done func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for end := time.After(5 * time.Second); !done(); {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatal("it did not happen")
-		}
-	}
-}
-
 func TestP7_ASlowDiskDropsLinesAndSaysSo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "webhooks.log")
 	l := &DeliveryLog{Path: path, Buffer: 1000}
@@ -164,7 +152,7 @@ func TestP7_ASlowDiskDropsLinesAndSaysSo(t *testing.T) {
 		l.Write(Record{Attempt: &a})
 	}
 	stop := run(t, l)
-	waitUntil(t, func() bool { l.mu.Lock(); defer l.mu.Unlock(); return len(l.waiting) == 0 })
+	await.Until(t, "the lines to be taken", func() bool { l.mu.Lock(); defer l.mu.Unlock(); return len(l.waiting) == 0 })
 	a.N = 2
 	l.Write(Record{Attempt: &a})
 	stop()

@@ -53,7 +53,7 @@ func TestC3_PostsTheEnvelopeSigned(t *testing.T) {
 	}
 }
 
-func TestC3_P3_ChosenFieldsAttributesAndTheBareFact(t *testing.T) {
+func TestC3_P3_N6_ChosenFieldsAttributesAndTheBareFact(t *testing.T) {
 	r := newReceiver(t)
 	s, _ := newSender(t)
 	for _, c := range []struct{ request, want string }{
@@ -157,7 +157,7 @@ func TestP5_PreviewIsWhatWillBeSent(t *testing.T) {
 	}
 }
 
-func TestE3_VariablesInEveryPlace(t *testing.T) {
+func TestE3_N6_VariablesInEveryPlace(t *testing.T) {
 	r := newReceiver(t)
 	s, _ := newSender(t)
 	c := compile(t, fmt.Sprintf(`{"request":{"url":"%s/o/#order.id#/#lines[1].sku#?mail=#customer.email#","query":{"a b":"#customer.name#"},
@@ -282,7 +282,7 @@ func TestO6_EveryMistakeIsPointedAt(t *testing.T) {
 	}
 }
 
-func TestSuccessRule(t *testing.T) {
+func TestN5_SuccessRule(t *testing.T) {
 	s, _ := newSender(t)
 	for _, c := range []struct {
 		name, success string

@@ -137,7 +137,7 @@ func (s *Sender) Send(ctx context.Context, c *Compiled, call Call) *hub.Attempt 
 				s.Log.Error("BUG: panic while sending", "delivery", call.DeliveryID, "panic", c.mask.text(fmt.Sprint(bug)), "stack", string(debug.Stack()))
 			}
 			a.Result, a.Error = hub.RenderFailed, c.mask.text(fmt.Sprintf("BUG: %v", bug))
-			a.Hint = "this is a fault of the hub; please report it"
+			a.Hint = "this is a fault of the hub; report it"
 		}
 		a.Took = time.Since(started)
 		a.Timing.Total = a.Took

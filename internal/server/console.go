@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"hacek/internal/api"
 	"hacek/internal/auth"
 	"hacek/internal/hub"
 	"hacek/internal/store"
@@ -30,7 +31,7 @@ func (h *house) buildConsole(c Config, o Options) {
 		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: h.store, Log: o.Log, Now: time.Now,
 		Version: o.Version, PublicURL: h.publicURL(c), First: &h.console.first, Live: &h.console.live, Tally: &h.console.tally,
 		Release: h.receiver.Release, PreviewSource: h.receiver.Preview, PreviewSince: h.receiver.PreviewSince, Trigger: h.receiver.Trigger,
-		Mail: h.pipelines.Mail, Retain: c.Retain, Support: h.serveSupport, Listening: h.listeners.State,
+		ReadBatch: api.ReadBatch, Mail: h.pipelines.Mail, Retain: c.Retain, Support: h.serveSupport, Listening: h.listeners.State,
 	}
 	h.console.handle = pages.Handler()
 	for _, room := range [...]string{hub.ServesConsole, hub.ServesPortal, servesFiles} {

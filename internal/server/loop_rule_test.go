@@ -1,9 +1,13 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"hacek/internal/client"
 )
 
 // A pipeline that publishes what it takes itself comes to an end: each event knows where it comes from and how many there
@@ -18,18 +22,30 @@ func TestRule19_APipelineThatFeedsItselfEnds(t *testing.T) {
 		}
 	}
 	call("POST", "/v1/pipelines", `{"name":"Echo","subscription":{"event_types":["ping"]},"steps":[{"type":"publish","event":{"type":"ping"}}]}`, nil)
-	call("POST", "/v1/events", `{"type":"ping","data":{"n":1}}`, nil)
 
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	ended := errors.New("a delivery failed")
+	begin := func() error {
+		return caller.Do(ctx, "POST", "/v1/events", []byte(`{"type":"ping","data":{"n":1}}`), nil)
+	}
+	err := caller.Stream(ctx, "", begin, func(m client.Message) error {
+		if m.Event == "delivery" && strings.Contains(m.Data, `"state":"failed"`) {
+			return ended
+		}
+		return nil
+	})
+	if !errors.Is(err, ended) {
+		t.Fatalf("the pipeline goes on feeding itself: %v", err)
+	}
 	var failed, events struct {
 		Data []struct {
 			State, Reason string
 			ParentID      *string `json:"parent_id"`
 		}
 	}
-	for until := time.Now().Add(20 * time.Second); len(failed.Data) == 0; time.Sleep(10 * time.Millisecond) {
-		if call("GET", "/v1/deliveries?state=failed", "", &failed); time.Now().After(until) {
-			t.Fatal("the pipeline goes on feeding itself")
-		}
+	if call("GET", "/v1/deliveries?state=failed", "", &failed); len(failed.Data) != 1 {
+		t.Fatalf("%d deliveries failed, want 1", len(failed.Data))
 	}
 	if call("GET", "/v1/events?limit=250", "", &events); len(events.Data) != 11 {
 		t.Errorf("%d events, want the first and ten that came of it", len(events.Data))

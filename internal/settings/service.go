@@ -49,6 +49,8 @@ type Service struct {
 
 	// mu is held from the first read to the call after the commit, so that nobody hears of changes out of order.
 	mu sync.Mutex
+	// bounds are those of the tenants' calls.
+	bounds bounds
 
 	discovery discovery
 }

@@ -137,7 +137,7 @@ func checkRules(p *hub.Problems, src *hub.Source) {
 	if err := asInvalid(checkCondition(src.Accept.Condition)); err != nil {
 		p.Add("/accept/condition", "%s", err.Fields[0].Detail)
 	}
-	if _, err := time.LoadLocation(src.TimeZone); err != nil || src.TimeZone == "Local" {
+	if !KnownZone(src.TimeZone) {
 		p.Add("/time_zone", "%q is not a time zone such as Europe/Prague", src.TimeZone)
 	}
 }

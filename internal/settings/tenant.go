@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 	"time"
@@ -85,28 +86,42 @@ func (s *Service) Ensure(ctx context.Context) error {
 	if _, _, err := s.CreateTenant(ctx, Tenant{UID: &uid, Name: "Default"}, By{Name: "hacek"}); err != nil {
 		return err
 	}
-	return s.narrow(ctx)
-}
-
-// narrow tells the sender which tenants' calls are narrowed to which networks.
-func (s *Service) narrow(ctx context.Context) error {
-	// A change is durable already, so it takes effect even when the caller has gone.
-	tenants, err := s.Store.Tenants(context.WithoutCancel(ctx))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tenants, err := s.Store.Tenants(ctx)
 	if err != nil {
 		return fmt.Errorf("narrow the calls of tenants: %w", err)
 	}
-	narrowed := map[int64][]netip.Prefix{}
+	s.bounds = bounds{}
 	for _, row := range tenants {
 		t, err := fromTenantRow(row, nil)
 		if err != nil {
 			return err
 		}
-		if t.AllowPrivate != nil {
-			narrowed[t.No] = hub.CheckNetworks(&hub.Problems{}, "", t.AllowPrivate)
-		}
+		s.bounds.set(&t)
 	}
-	s.Sender.Narrow(narrowed)
+	s.Sender.Narrow(s.bounds)
 	return nil
+}
+
+// bounds are the private networks that the calls of some tenants are narrowed to.
+type bounds map[int64][]netip.Prefix
+
+func (b bounds) set(t *Tenant) {
+	delete(b, t.No)
+	if t.AllowPrivate != nil {
+		b[t.No] = hub.CheckNetworks(&hub.Problems{}, "", t.AllowPrivate)
+	}
+}
+
+// narrow has a committed change of a tenant bound its calls. It reads nothing: a database that fails right after the
+// commit must not leave the wider bounds of before.
+func (s *Service) narrow(t *Tenant) {
+	next := bounds{}
+	maps.Copy(next, s.bounds) // the sender keeps the map it was given
+	next.set(t)
+	s.bounds = next
+	s.Sender.Narrow(next)
 }
 
 // CreateTenant stores a tenant; one that has the uid already is returned as it is.
@@ -237,5 +252,8 @@ func (s *Service) commitTenant(ctx context.Context, action string, prev, next *T
 		return fmt.Errorf("%s tenant: %w", action, err)
 	}
 	s.keysChanged()
-	return s.narrow(ctx)
+	if next != nil { // a deleted tenant calls nobody
+		s.narrow(next)
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package settings_test
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,28 @@ func TestATenantIsMadeOnceAndDeletedEmpty(t *testing.T) {
 		for _, bad := range []string{"a/b", "tnt_x", ".."} {
 			_, _, err := o.CreateTenant(o.ctx, settings.Tenant{UID: &bad}, jana)
 			o.refused(err, hub.Invalid, "/uid")
+		}
+	})
+}
+
+// What is committed bounds the calls also when the database fails in the very next moment.
+func TestRule1_ATenantIsNarrowedThoughNothingCanBeReadAfterTheCommit(t *testing.T) {
+	t.Parallel()
+	storetest.EachOpen(t, func(t *testing.T, open storetest.Opener) {
+		s := open()
+		stop := storetest.Run(t, s)
+		o := newOffice(t, s)
+		o.Sender.SetPolicy(loopback())
+		judge := func() error { return o.Sender.Guard(o.tenant).Judge(netip.MustParseAddr("127.0.0.1")) }
+		o.ok(judge())
+		o.KeysChanged = stop
+		_, err := o.PatchTenant(o.ctx, "default", json.RawMessage(`{"allow_private":["10.0.0.0/8"]}`), "", jana)
+		o.ok(err)
+		if _, err := o.Tenants(o.ctx); err == nil {
+			t.Fatal("the database is still there")
+		}
+		if judge() == nil {
+			t.Error("calls go where the tenant may not call any more")
 		}
 	})
 }

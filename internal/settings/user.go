@@ -50,7 +50,7 @@ func checkUser(u *hub.User, now time.Time) error {
 	if u.Language != "" && !slices.Contains(locale.Languages(), locale.Language(u.Language)) {
 		p.Add("/language", "%q is none of en, cs, sk, de, it, is", u.Language)
 	}
-	if _, err := time.LoadLocation(u.TimeZone); err != nil || strings.EqualFold(u.TimeZone, "local") {
+	if !KnownZone(u.TimeZone) {
 		p.Add("/time_zone", "%q is no time zone such as Europe/Prague", u.TimeZone)
 	}
 	if !slices.Contains(hub.Themes(), u.Theme) {
@@ -60,6 +60,12 @@ func checkUser(u *hub.User, now time.Time) error {
 		p.Add("/expires_at", "lies in the past")
 	}
 	return p.Err()
+}
+
+// KnownZone tells whether a name is a time zone such as Europe/Prague; "" is UTC. The machine's own tells a reader nothing.
+func KnownZone(name string) bool {
+	_, err := time.LoadLocation(name)
+	return err == nil && !strings.EqualFold(name, "local")
 }
 
 // Users lists a tenant's users, oldest first.

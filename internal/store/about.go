@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 )
@@ -19,12 +20,9 @@ func (s *Store) About(ctx context.Context) (About, error) {
 	ctx, cancel := s.read(ctx)
 	defer cancel()
 	f := About{Kind: "sqlite"}
-	const schema = `
-		SELECT coalesce(max(version_id), 0)
-		FROM goose_db_version
-		WHERE is_applied`
-	if err := s.db.QueryRowContext(ctx, schema).Scan(&f.Schema); err != nil {
-		return f, fmt.Errorf("read the schema's number: %w", err)
+	var err error
+	if f.Schema, err = schemaOf(ctx, s.db); err != nil {
+		return f, err
 	}
 	if !s.pg {
 		for _, suffix := range []string{"", "-wal"} {
@@ -44,4 +42,16 @@ func (s *Store) About(ctx context.Context) (About, error) {
 		return f, fmt.Errorf("read the version and the size of PostgreSQL: %w", err)
 	}
 	return f, nil
+}
+
+// schemaOf is the number of the newest migration that a database has.
+func schemaOf(ctx context.Context, db *sql.DB) (no int64, err error) {
+	const text = `
+		SELECT coalesce(max(version_id), 0)
+		FROM goose_db_version
+		WHERE is_applied`
+	if err := db.QueryRowContext(ctx, text).Scan(&no); err != nil {
+		return 0, fmt.Errorf("read the schema's number: %w", err)
+	}
+	return no, nil
 }

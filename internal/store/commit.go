@@ -77,8 +77,45 @@ func (b *batch) halves() (*batch, *batch) {
 		&batch{outcomes: b.outcomes[o:], accepts: b.accepts[a:]}
 }
 
-// Run commits until ctx ends and everything queued is durable.
+// run is the work of Run as Close sees it.
+type run struct {
+	mu     sync.Mutex
+	closed bool
+	end    func()        // nil before it has begun
+	over   chan struct{} // closed when it has ended
+}
+
+// begin refuses what was closed before it began.
+func (r *run) begin(end func()) (over func(), open bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, false
+	}
+	r.end, r.over = end, make(chan struct{})
+	return func() { close(r.over) }, true
+}
+
+func (r *run) close() {
+	r.mu.Lock()
+	r.closed = true
+	end := r.end
+	r.mu.Unlock()
+	if end != nil {
+		end()
+		<-r.over
+	}
+}
+
+// Run commits until ctx ends, or Close is called, and everything queued is durable.
 func (s *Store) Run(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	ended, open := s.run.begin(end)
+	if !open {
+		return stopping()
+	}
+	defer ended()
 	defer s.close()
 	stop := s.background()
 	defer stop()

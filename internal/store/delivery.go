@@ -407,6 +407,17 @@ func (s *Store) Attempts(ctx context.Context, tenant int64, id hub.DeliveryID) (
 	if err != nil {
 		return nil, err
 	}
+	return s.attemptsOf(ctx, &d, e.Data)
+}
+
+// AttemptsOf is Attempts for somebody who has the delivery and its event's data.
+func (s *Store) AttemptsOf(ctx context.Context, d *DeliveryRow, data []byte) ([]hub.Attempt, error) {
+	ctx, cancel := s.read(ctx)
+	defer cancel()
+	return s.attemptsOf(ctx, d, data)
+}
+
+func (s *Store) attemptsOf(ctx context.Context, d *DeliveryRow, data []byte) ([]hub.Attempt, error) {
 	const tries = `
 		SELECT evidence
 		FROM attempt
@@ -424,9 +435,9 @@ func (s *Store) Attempts(ctx context.Context, tenant int64, id hub.DeliveryID) (
 	}
 	var out []hub.Attempt
 	for _, evidence := range rows {
-		a, err := DecodeAttempt(evidence, e.Data)
+		a, err := DecodeAttempt(evidence, data)
 		if err != nil {
-			return nil, fmt.Errorf("delivery %s: %w", id.Text(), err)
+			return nil, fmt.Errorf("delivery %s: %w", d.ID().Text(), err)
 		}
 		// The evidence of a success at the first try replaces that of a try we broke off ourselves.
 		if n := len(out); n > 0 && out[n-1].N == a.N {

@@ -331,12 +331,14 @@ func (s *Store) eventNoAt(ctx context.Context, t time.Time) (int64, error) {
 	for low < high {
 		middle := low + (high-low)/2
 		var no, received int64
-		if err := st.QueryRowContext(ctx, middle).Scan(&no, &received); err != nil {
+		switch err := st.QueryRowContext(ctx, middle).Scan(&no, &received); {
+		case errors.Is(err, sql.ErrNoRows): // there is no event at all, or the last have just been deleted
+			high = middle
+		case err != nil:
 			return 0, fmt.Errorf("find events by time: %w", err)
-		}
-		if received < at {
+		case received < at:
 			low = no + 1
-		} else {
+		default:
 			high = middle
 		}
 	}

@@ -255,25 +255,6 @@ func scanText(row rower) (text string, err error) {
 
 // nextSpans are at most n spans of the range, in the page's order, that hold something of the kinds and of the time.
 func (s *Store) nextSpans(ctx context.Context, f EventFilter, kinds []string, p Page, low, high int64, n int) ([]eventSpan, error) {
-	const holding = `
-		SELECT k.first, k.last
-		FROM event_kind k
-		WHERE k.tenant_no = $1 AND k.kind = $2 AND k.last BETWEEN $3 AND $4`
-	const inTime = ` AND EXISTS (SELECT 1 FROM event_span x WHERE x.last = k.last AND x.latest >= $6 AND x.earliest < $7)`
-	text := holding
-	var times []any
-	if !f.Since.IsZero() || !f.Until.IsZero() {
-		until := int64(1 << 62)
-		if !f.Until.IsZero() {
-			until = millis(f.Until)
-		}
-		text, times = text+inTime, []any{millis(f.Since), until}
-	}
-	text += ` ORDER BY k.last`
-	if !p.Ascending {
-		text += ` DESC`
-	}
-	text += ` LIMIT $5`
 	// The span that the range ends in counts too.
 	end := high
 	var last sql.NullInt64
@@ -285,7 +266,8 @@ func (s *Store) nextSpans(ctx context.Context, f EventFilter, kinds []string, p 
 	}
 	var all []eventSpan
 	for _, kind := range kinds {
-		some, err := often(ctx, s, "spans", scanEventSpan, text, append([]any{f.Tenant, kind, low, end, n}, times...)...)
+		text, values := spansOf(f, kind, p, low, end, n)
+		some, err := often(ctx, s, "spans", scanEventSpan, text, values...)
 		if err != nil {
 			return nil, err
 		}
@@ -299,6 +281,29 @@ func (s *Store) nextSpans(ctx context.Context, f EventFilter, kinds []string, p 
 	})
 	all = slices.Compact(all)
 	return all[:min(n, len(all))], nil
+}
+
+// spansOf asks for at most n spans that hold something of a kind, and what else the filter can tell of a span.
+func spansOf(f EventFilter, kind string, p Page, low, high int64, n int) (text string, a args) {
+	text = `
+		SELECT k.first, k.last
+		FROM event_kind k
+		WHERE k.tenant_no = ` + a.add(f.Tenant) + ` AND k.kind = ` + a.add(kind) + ` AND k.last BETWEEN ` + a.add(low) + ` AND ` + a.add(high)
+	if source := kindSource + f.Source; f.Source != "" && kind != source {
+		text += ` AND EXISTS (SELECT 1 FROM event_kind y WHERE y.tenant_no = k.tenant_no AND y.kind = ` + a.add(source) + ` AND y.last = k.last)`
+	}
+	if !f.Since.IsZero() || !f.Until.IsZero() {
+		until := int64(1 << 62)
+		if !f.Until.IsZero() {
+			until = millis(f.Until)
+		}
+		text += ` AND EXISTS (SELECT 1 FROM event_span x WHERE x.last = k.last AND x.latest >= ` + a.add(millis(f.Since)) + ` AND x.earliest < ` + a.add(until) + `)`
+	}
+	text += ` ORDER BY k.last`
+	if !p.Ascending {
+		text += ` DESC`
+	}
+	return text + ` LIMIT ` + a.add(n), a
 }
 
 // eventLook collects one page of events.

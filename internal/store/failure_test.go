@@ -103,6 +103,52 @@ func TestASecondProcessIsKeptOut(t *testing.T) {
 	_ = s.Close()
 }
 
+// Close ends Run instead of taking the files from under it: what was accepted is found again, and nothing is written later.
+func TestCloseEndsRun(t *testing.T) {
+	storetest.EachOptions(t, func(t *testing.T, o store.Options) {
+		s := storetest.Open(t, o)
+		var ran error
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			ran = s.Run(context.WithoutCancel(t.Context()))
+		}()
+		w := tell(t, s)
+		w.accept(w.event(1, "", `0`)) // it runs
+		accepted := 1
+		var callers sync.WaitGroup
+		callers.Go(func() {
+			for {
+				a := &store.Accept{Event: w.event(1, "", `1`)}
+				if err := s.Accept(context.WithoutCancel(t.Context()), a); err != nil || a.Result.Err != nil {
+					return
+				}
+				accepted++
+			}
+		})
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		callers.Wait()
+		again := storetest.Open(t, o)
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			t.Fatal("closed, and Run still works")
+		}
+		if ran != nil {
+			t.Errorf("Run ended with %v", ran)
+		}
+		if err := s.Run(t.Context()); hub.CodeOf(err) != hub.Unavailable {
+			t.Errorf("Run began on a closed store: %v", err)
+		}
+		list, _, err := again.Events(t.Context(), store.EventFilter{Tenant: 1}, store.Page{Limit: 1 << 20})
+		if err != nil || len(list) != accepted {
+			t.Errorf("%d events are found again, want %d: %v", len(list), accepted, err)
+		}
+	})
+}
+
 // A copy of the files, taken while the store runs, is what a crash leaves behind.
 func TestWhatWasAcceptedSurvivesACrash(t *testing.T) {
 	dir, copied := t.TempDir(), t.TempDir()

@@ -45,8 +45,7 @@ func firstSchema(t *testing.T, o store.Options) *sql.DB {
 // Whoever updates from the first version finds everything again: the migrations are not only run on empty tables. The SQL
 // is that of the first version and stays as it is.
 func TestADatabaseOfTheFirstVersionIsReadOn(t *testing.T) {
-	storetest.EachOpen(t, func(t *testing.T, open storetest.Opener) {
-		o := optionsOf(open)
+	storetest.EachOptions(t, func(t *testing.T, o store.Options) {
 		db := firstSchema(t, o)
 		put := func(text string, args ...any) {
 			t.Helper()
@@ -100,7 +99,7 @@ func TestADatabaseOfTheFirstVersionIsReadOn(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		s := open()
+		s := storetest.Open(t, o)
 		storetest.Run(t, s)
 		w := tell(t, s)
 		if x, err := w.TenantByUID(w.ctx, "default"); err != nil || x.No != 1 || x.Name != "Müller & syn" || x.Version != 1 {

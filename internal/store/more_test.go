@@ -310,16 +310,9 @@ func TestTheCatalogueTenantsKeysAndReplays(t *testing.T) {
 	})
 }
 
-// optionsOf is what a test's store is opened with.
-func optionsOf(open storetest.Opener) (o store.Options) {
-	defer func() { _ = recover() }()
-	open(func(x *store.Options) { o = *x; panic("only the options are wanted") })
-	return o
-}
-
 func TestANewerSchemaIsNotTouched(t *testing.T) {
-	storetest.EachOpen(t, func(t *testing.T, open storetest.Opener) {
-		s := open()
+	storetest.EachOptions(t, func(t *testing.T, o store.Options) {
+		s := storetest.Open(t, o)
 		stop := storetest.Run(t, s)
 		w := tell(t, s)
 		w.write(func(tx *store.Tx) error {
@@ -327,7 +320,7 @@ func TestANewerSchemaIsNotTouched(t *testing.T) {
 			return err
 		})
 		stop()
-		_, err := store.Open(t.Context(), optionsOf(open))
+		_, err := store.Open(t.Context(), o)
 		if hub.CodeOf(err) != hub.Conflict {
 			t.Errorf("opened a database of a newer program: %v", err)
 		}

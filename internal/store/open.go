@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -55,8 +56,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close lets everything go when Run was never started; Run closes by itself.
+// Close ends Run, as the end of its context does, and returns when everything is let go: also when Run was never started.
+// None of the functions in Options may call it, because Run waits for these.
 func (s *Store) Close() error {
+	s.run.close()
 	s.queue.mu.Lock()
 	s.queue.closed = true
 	s.queue.mu.Unlock()
@@ -90,6 +93,9 @@ func (s *Store) migrate(ctx context.Context, dialect goose.Dialect, folder strin
 	if err != nil {
 		return err
 	}
+	if s.current(ctx, files) {
+		return nil // reading all that made it takes longer than everything else at a start
+	}
 	options = append(options, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	p, err := goose.NewProvider(dialect, s.writer, files, options...)
 	if err != nil {
@@ -108,6 +114,28 @@ func (s *Store) migrate(ctx context.Context, dialect goose.Dialect, folder strin
 		return fmt.Errorf("migrate the database: %w", err)
 	}
 	return nil
+}
+
+// current tells that the database has the newest schema of the files. When nobody can say, goose is asked.
+func (s *Store) current(ctx context.Context, files fs.FS) bool {
+	names, err := fs.Glob(files, "*.sql")
+	if err != nil || len(names) == 0 {
+		return false
+	}
+	newest, err := goose.NumericComponent(slices.Max(names))
+	if err != nil {
+		return false
+	}
+	table := `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'goose_db_version')`
+	if s.pg {
+		table = `SELECT to_regclass('goose_db_version') IS NOT NULL`
+	}
+	var made bool
+	if err := s.writer.QueryRowContext(ctx, table).Scan(&made); err != nil || !made {
+		return false
+	}
+	now, err := schemaOf(ctx, s.writer)
+	return err == nil && now == newest
 }
 
 // lockDir keeps a second process out of the data directory. The lock ends with the process, however it ends.

@@ -134,6 +134,7 @@ type Store struct {
 	stuck     atomic.Bool
 	dead      atomic.Pointer[hub.Error]
 	closing   sync.Once
+	run       run
 
 	pages int64 // that Write has put into the log, about; Run alone uses it
 

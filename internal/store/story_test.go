@@ -401,6 +401,17 @@ func TestListsWalkOverOpenAndDone(t *testing.T) {
 	})
 }
 
+// A hub that has never had an event has none of last week either.
+func TestNoEventsAreASpanToo(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := tell(t, s)
+		found, next, err := w.Events(w.ctx, store.EventFilter{Tenant: 1, Since: noon.Add(-time.Hour), Until: noon}, store.Page{})
+		if w.must(err); len(found) > 0 || next != "" {
+			t.Errorf("found %d events and %q", len(found), next)
+		}
+	})
+}
+
 func TestASettingIsReadBackWithItsSecrets(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		w := tell(t, s)

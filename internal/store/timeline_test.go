@@ -12,7 +12,7 @@ import (
 	"hacek/internal/store/storetest"
 )
 
-func TestP8_EventsAndRequestsBehindANumber(t *testing.T) {
+func TestP8_N2_EventsAndRequestsBehindANumber(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		w := tell(t, s)
 		a := w.target(1, "a")

@@ -1,9 +1,6 @@
 package tour
 
-import (
-	"testing"
-	"time"
-)
+import "testing"
 
 const peeked = "order:delete" // none of the ready pipelines takes it
 
@@ -38,13 +35,7 @@ func TestRule8_WaitingDeliveryReadsWhatTheRepeatIsAbout(t *testing.T) {
 		}
 	}
 	tell("order:create") // held
-	tell(peeked)         // has the record read
-	for end := time.Now().Add(patience); m.Shop.Counts().Fetched["/api/orders/"+code] == 0; {
-		if time.Now().After(end) {
-			t.Fatal("nobody has read the order")
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	wantFetch(t, m.Shop, code, func() { tell(peeked) })
 	m.Shop.Revise(code, at, statusShipped)
 	tell("order:create") // the same to the last letter
 	for _, p := range m.Pipelines[:ofOrders] {

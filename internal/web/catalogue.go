@@ -140,6 +140,7 @@ type packsView struct {
 type packLine struct {
 	Name, Title, Vendor, Text string
 	Types, Installed          int
+	Whole                     bool // all are installed
 	Presets                   []presetLine
 }
 
@@ -162,6 +163,7 @@ func (v *visit) packsPage() error {
 				line.Installed++
 			}
 		}
+		line.Whole = line.Installed == line.Types
 		for kind, list := range map[string][]packs.Preset{settings.PresetTarget: p.Targets, settings.PresetPipeline: p.Pipelines} {
 			for i := range list {
 				said, err := list[i].In(string(v.lang))

@@ -115,8 +115,8 @@ func (v *visit) typeForm(t *settings.EventType, refusal error, made string) type
 		{Name: "group", Pointer: "/group", Label: text("web_catalogue.group"), Hint: text("web_catalogue.group_hint"), Value: from.Group},
 		{Name: "key", Pointer: "/key", Label: text("web.column.number"), Hint: text("web_catalogue.key_hint"), Value: from.Key, Mono: true},
 		{Name: "refs", Pointer: "/refs", Label: text("web_catalogue.refs"), Hint: text("web_catalogue.refs_hint"), Value: strings.Join(from.Refs, ", "), Mono: true},
-		{Name: "sample", Pointer: "/sample", Label: text("web_catalogue.sample"), Hint: text("web_catalogue.sample_hint"), Type: "textarea", Value: indented(from.Sample), Mono: true},
-		{Name: "schema", Pointer: "/schema", Label: text("web_catalogue.schema"), Hint: text("web_catalogue.schema_hint"), Type: "textarea", Value: indented(from.Schema), Mono: true},
+		{Name: "sample", Pointer: "/sample", Label: text("web_catalogue.sample"), Hint: text("web_catalogue.sample_hint"), Type: "textarea", Value: indented(from.Sample), Mono: true, Code: codeJSON},
+		{Name: "schema", Pointer: "/schema", Label: text("web_catalogue.schema"), Hint: text("web_catalogue.schema_hint"), Type: "textarea", Value: indented(from.Schema), Mono: true, Code: codeJSON},
 		{Name: "deprecated", Label: text("web_catalogue.deprecated"), Hint: text("web_catalogue.deprecated_hint"), Type: "check", Value: onIf(from.Deprecated)},
 		{Name: "portal", Label: text("web_catalogue.portal"), Type: "check", Value: onIf(from.VisibleInPortal)},
 	}

@@ -65,7 +65,7 @@ func (v *visit) connectionForm(c *settings.Connection, refusal error) connection
 	page.File = page.Driver == hub.DriverSQLite
 	fields := []Field{
 		{Name: "name", Pointer: "/name", Label: text("web.column.name"), Hint: text("web_connection.name_hint"), Value: name, Required: true},
-		{Name: "description", Pointer: "/description", Label: text("web_source.description"), Value: description},
+		{Name: "description", Pointer: "/description", Label: text("web_source.description"), Type: "textarea", Value: description},
 		{Name: "dsn", Pointer: "/dsn", Label: text("web_connection.dsn"), Hint: text("web_connection.dsn_hint"), Type: "password", Autocomplete: "off", Mono: true},
 		{Name: "zone", Pointer: "/dsn/zone", Label: text("web_source.zone"), Hint: text("web_connection.zone_hint"), Value: parts.Zone},
 	}
@@ -138,7 +138,7 @@ func (v *visit) typedConnection(c *settings.Connection, driver string) (json.Raw
 	if err != nil {
 		return nil, err
 	}
-	given := map[string]any{"name": strings.TrimSpace(v.form("name")), "description": v.form("description")}
+	given := map[string]any{"name": strings.TrimSpace(v.form("name")), "description": unixLines(v.form("description"))}
 	if c == nil {
 		given["driver"] = driver
 	}

@@ -41,6 +41,8 @@ type Console struct {
 	PreviewSince  func(ctx context.Context, tenant int64, s settings.Source, since time.Time) (hub.SourcePreview, error)
 	Trigger       func(ctx context.Context, s settings.Source, eventType string) (hub.InRequest, error)
 
+	// ReadBatch takes several events apart as the API does, by the kind of document they stand in.
+	ReadBatch func(contentType string, body []byte) ([]ingest.Line, error)
 	// Support answers with the bundle for whoever helps. Nil: there is none.
 	Support func(ctx context.Context, w http.ResponseWriter, by settings.By) error
 	// Listening says how a listener is at this moment; false when it does not run. Nil: nobody knows.

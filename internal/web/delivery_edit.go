@@ -53,7 +53,7 @@ func (v *visit) editDelivery(refusal error) (deliveryEditView, error) {
 		data.Write(e.Data)
 	}
 	page.Form = v.newForm(path+"/edit", refusal, Field{
-		Name: "data", Pointer: "/data", Label: v.lang.Text("web_history.data"), Hint: v.lang.Text("web_history.data_hint"), Type: "textarea", Mono: true, Value: data.String(), Required: true,
+		Name: "data", Pointer: "/data", Label: v.lang.Text("web_history.data"), Hint: v.lang.Text("web_history.data_hint"), Type: "textarea", Mono: true, Code: codeJSON, Value: data.String(), Required: true,
 	})
 	if refusal != nil {
 		page.Place = jsonEnds(v.form("data"))

@@ -18,6 +18,7 @@ type newEventView struct {
 	Form  *Form
 	Place *jsonPlace
 	More  bool // what is seldom needed is open
+	severalEvents
 }
 
 func (v *visit) newEventPage() error {
@@ -49,17 +50,18 @@ func (v *visit) newEvent(refusal error) (newEventView, error) {
 		{Name: "id", Pointer: "/id", Label: text("caller_id"), Hint: text("publish_id_hint"), Value: v.form("id"), Mono: true},
 		{Name: "time", Pointer: "/time", Label: text("happened"), Hint: text("publish_time_hint"), Type: "datetime-local", Value: v.form("time")},
 		{Name: "channels", Pointer: "/channels", Label: text("channels"), Hint: text("publish_channels_hint"), Type: "textarea", Value: v.form("channels")},
-		{Name: "metadata", Pointer: "/metadata", Label: text("metadata"), Hint: text("publish_metadata_hint"), Type: "textarea", Value: v.form("metadata"), Mono: true},
+		{Name: "metadata", Pointer: "/metadata", Label: text("metadata"), Hint: text("publish_metadata_hint"), Type: "textarea", Value: v.form("metadata"), Mono: true, Code: codeJSON},
 	}
 	page := newEventView{More: slices.ContainsFunc(seldom, func(f Field) bool { return f.Value != "" })}
 	page.Form = v.newForm("/events/new", refusal, append(seldom,
 		Field{Name: "type", Pointer: "/type", Label: text("event_type"), Type: "select", Value: kind, Options: types},
 		Field{Name: "own_type", Label: text("publish_own_type"), Hint: text("publish_own_type_hint"), Value: own, Mono: true},
 		Field{Name: "key", Pointer: "/key", Label: v.lang.Text("web.column.number"), Hint: text("publish_key_hint"), Value: v.form("key")},
-		Field{Name: "data", Pointer: "/data", Label: text("data"), Hint: text("data_hint"), Type: "textarea", Mono: true, Value: data, Required: true})...)
+		Field{Name: "data", Pointer: "/data", Label: text("data"), Hint: text("data_hint"), Type: "textarea", Mono: true, Code: codeJSON, Value: data, Required: true})...)
 	if refusal != nil {
 		page.Place = jsonEnds(v.form("data"))
 	}
+	page.Several = v.severalForm(nil, "")
 	return page, nil
 }
 
@@ -136,16 +138,26 @@ func (v *visit) publishTyped() (ingest.Published, error) {
 	if p.Err != nil || p.Duplicate {
 		return p, underData(p.Err)
 	}
-	err = v.Store.Write(v.ctx(), func(tx *store.Tx) error {
-		_, err := tx.AddRevision(v.ctx(), store.Revision{
-			Tenant: v.tenant(), At: v.moment, Who: v.who.Name, Action: "published", Kind: "event", Object: p.Event.ID.Text(hub.EventPrefix),
-		})
-		return err
+	return p, v.notePublished([]ingest.Published{p})
+}
+
+// notePublished writes down who published events.
+func (v *visit) notePublished(all []ingest.Published) error {
+	err := v.Store.Write(v.ctx(), func(tx *store.Tx) error {
+		for _, p := range all {
+			_, err := tx.AddRevision(v.ctx(), store.Revision{
+				Tenant: v.tenant(), At: v.moment, Who: v.who.Name, Action: "published", Kind: "event", Object: p.Event.ID.Text(hub.EventPrefix),
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
-		return p, fmt.Errorf("note who published %s: %w", p.Event.ID.Text(hub.EventPrefix), err)
+		return fmt.Errorf("note who published %d events: %w", len(all), err)
 	}
-	return p, nil
+	return nil
 }
 
 func (v *visit) typedEvent() (ingest.Input, error) {

@@ -2,8 +2,11 @@ package web_test
 
 import (
 	"encoding/json"
+	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +83,74 @@ func TestAnEventIsPublishedByHand(t *testing.T) {
 	}
 	log, _, err := h.settings.Audit(t.Context(), h.tenant.No, store.Page{})
 	if err != nil || len(log) == 0 || log[0].Action != "published" || log[0].Who != "The operator" || !strings.HasSuffix(sent, log[0].Object) {
+		t.Errorf("the audit says %+v %v", log, err)
+	}
+}
+
+// Those that can be published are; the others come back alone, each with its reason.
+func TestSeveralEventsArePublishedAtOnce(t *testing.T) {
+	h := newHouse(t)
+	h.user(h.tenant, hub.Operator, nil)
+	h.eventType(`{"name":"order.created","key":"number","schema":{"type":"object","required":["number"]}}`)
+	b := h.as("operator@example.com")
+	const path = "/events/new/several"
+	numbers := func() (all []string) {
+		events, _, err := h.store.Events(t.Context(), store.EventFilter{Tenant: h.tenant.No}, store.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			all = append(all, e.Key)
+		}
+		return all
+	}
+	b.get("/events/new").want(200).has("Several events at once", `enctype="multipart/form-data"`)
+	b.post(path, "several", " \n").want(422).has("Paste the events, or choose a file", `href="#f-several"`)
+	b.post(path, "several", `[{"type":`).want(422).has(`href="#f-several"`, `[{&#34;type&#34;:`)
+	b.post(path, "several", "[]").want(422).has("the batch holds no event")
+	b.post(path, "several", `[{"type":"order.created","data":{"number":"A1"}},`+"\n"+`{"type":"order.created","data":{"number":"A2"},"channels":["shop-cz"]}]`).want(http.StatusSeeOther)
+	b.post(path, "several", "{\r\n\"type\":\"order.created\",\r\n\"data\":{\"number\":\"A3\"}}").want(http.StatusSeeOther) // one over several lines
+	if got := numbers(); !slices.Equal(got, []string{"A3", "A2", "A1"}) {
+		t.Fatalf("there are %v", got)
+	}
+	mixed := strings.Join([]string{`{"type":"order.created","data":{"number":"B1"},"id":"once"}`, "", `{"type":"order.created","data":{"<i>":1}}`, `not <b>json`,
+		`{"type":"order.created","daat":{"number":"B2"}}`, `{"type":"order.created","data":{"number":"B3"}}`}, "\r\n")
+	left := b.post(path, "several", mixed).want(422).has("2 events are published. 3 were refused.", "Event 1: /data/number is missing", "Event 2: ", "Event 3: ", "did you mean", "not &lt;b&gt;json").hasNot("<b>json", "<i>", ">{&#34;type&#34;:&#34;order.created&#34;,&#34;data&#34;:{&#34;number&#34;:&#34;B1")
+	mended := formOf(t, left.text, path)
+	if got := strings.Split(mended.Get("several"), "\r\n"); len(got) != 3 || got[1] != "not <b>json" {
+		t.Fatalf("left are %q", got)
+	}
+	if got := numbers(); !slices.Equal(got[:2], []string{"B3", "B1"}) || len(got) != 5 {
+		t.Errorf("there are %v", got)
+	}
+
+	// A file is taken in place of what was pasted; the same id again is no second event.
+	var body strings.Builder
+	w := multipart.NewWriter(&body)
+	_ = w.WriteField("several", "no event at all")
+	file, err := w.CreateFormFile("file", "events.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(file, `{"type":"order.created","data":{"number":"B1"},"id":"once"}`+"\n"+`{"type":"order.created","data":{"number":"C1"}}`+"\n")
+	_ = w.Close()
+	request, err := http.NewRequestWithContext(t.Context(), "POST", h.server.URL+path, strings.NewReader(body.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", w.FormDataContentType())
+	request.Header.Set("Sec-Fetch-Site", "same-origin")
+	answer, err := b.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if got := numbers(); answer.StatusCode != http.StatusSeeOther || len(got) != 6 || got[0] != "C1" {
+		t.Errorf("answered %d, there are %v", answer.StatusCode, got)
+	}
+	b.get("/events").want(200).has("2 events are published.")
+	log, _, err := h.settings.Audit(t.Context(), h.tenant.No, store.Page{})
+	if err != nil || len(slices.DeleteFunc(log, func(c store.Revision) bool { return c.Action != "published" || c.Who != "The operator" })) != 6 {
 		t.Errorf("the audit says %+v %v", log, err)
 	}
 }

@@ -59,6 +59,9 @@ func (v *visit) makeFirst() error {
 		return err
 	}
 	u := hub.User{Name: v.form("name"), Email: v.form("email"), Role: hub.Administrator, Language: string(v.lang), TimeZone: v.form("zone")}
+	if !settings.KnownZone(u.TimeZone) { // the browser said it, and no field of the page could mend it
+		u.TimeZone = ""
+	}
 	if _, err := v.Settings.CreateUser(v.ctx(), tenant.No, u, hash, settings.By{Name: u.Name}); err != nil {
 		return err
 	}

@@ -22,15 +22,24 @@ type Form struct {
 // Field is one labelled control. Its words are translated already.
 type Field struct {
 	Name, ID, Label, Hint string
-	Type                  string // text, email, password, select, textarea
+	Type                  string // text, email, password, select, textarea, choice
 	Value                 string
 	Error                 string // what is wrong, and what to do
 	Autocomplete          string
 	Required, Mono        bool
 	Options               []Option
 	List                  string // id of what is offered while one types
+	Code                  string // what an editor over a textarea helps with: code...
 	Pointer               string // where the settings have it: /name
 }
+
+// What a textarea holds, for its editor; assets/editor.js has the same words.
+const (
+	codeJSON      = "json"
+	codeSteps     = "steps" // JSON with templates in its texts
+	codeTemplate  = "template"
+	codeCondition = "condition"
+)
 
 // Option is one choice of a select.
 type Option struct {
@@ -51,6 +60,7 @@ func (v *visit) newForm(action string, err error, fields ...Field) *Form {
 		if field.Type == "" {
 			field.Type = "text"
 		}
+		v.edits = v.edits || field.Code != ""
 		if hub.CodeOf(err) == hub.PreconditionFailed {
 			f.differ(v, field)
 		}
@@ -139,6 +149,13 @@ func (f *Form) at(fields []Field, pointer string) *Field {
 		pointer = pointer[:max(0, strings.LastIndexByte(pointer, '/'))]
 	}
 	return nil
+}
+
+// wrongBut tells whether a field is wrong that is none of some.
+func (f *Form) wrongBut(some []Field) bool {
+	return slices.ContainsFunc(f.Wrong, func(wrong *Field) bool {
+		return !slices.ContainsFunc(some, func(one Field) bool { return one.Name == wrong.Name })
+	})
 }
 
 // places are the parts of a form that somebody adds and removes, less the one that was removed just now and with the one

@@ -12,16 +12,17 @@ import (
 	"testing"
 	"time"
 
+	"hacek/internal/api"
 	"hacek/internal/auth"
 	"hacek/internal/clock"
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
+	"hacek/internal/marked"
 	"hacek/internal/sender"
 	"hacek/internal/settings"
 	"hacek/internal/store"
 	"hacek/internal/store/storetest"
 	"hacek/internal/web"
-	"hacek/test/marked"
 )
 
 const password = "planted horse battery"
@@ -62,6 +63,7 @@ func newHouse(t *testing.T) *house {
 	h.console = &web.Console{
 		Auth: h.auth, Settings: h.settings, Ingest: h.ingest, Store: s, Log: log, Now: h.clock.Now,
 		First: &auth.FirstLink{}, Live: &web.Live{}, Tally: &web.Tally{Store: s, Log: log, Now: h.clock.Now},
+		ReadBatch: api.ReadBatch,
 	}
 	h.server = httptest.NewServer(h.console.Handler())
 	t.Cleanup(func() {

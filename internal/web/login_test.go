@@ -125,6 +125,18 @@ func TestTheFirstAdministratorIsMadeOnce(t *testing.T) {
 	h.browser().get(link).want(http.StatusNotFound)
 	h.browser().post(link, "name", "Eve", "email", "eve@example.com", "password", password).want(http.StatusNotFound)
 
+	// The browser's zone is taken under an old name too. One that nobody here knows, such as that of a country's newest law,
+	// keeps nobody out; no page asked for it.
+	for zone, want := range map[string]string{"Asia/Katmandu": "Asia/Katmandu", "US/Pacific": "US/Pacific", "Etc/Unknown": "", "Local": "", "": ""} {
+		other := newHouse(t)
+		link = "/first/" + other.console.First.New(other.clock.Now()).Reveal()
+		other.browser().post(link, "name", "Jana", "email", "jana@example.com", "password", password, "zone", zone).want(http.StatusSeeOther)
+		all, err := other.settings.Users(t.Context(), other.tenant.No)
+		if err != nil || len(all) != 1 || all[0].TimeZone != want {
+			t.Errorf("with the browser's zone %q: %+v %v", zone, all, err)
+		}
+	}
+
 	late := newHouse(t)
 	link = "/first/" + late.console.First.New(late.clock.Now()).Reveal()
 	late.clock.Advance(time.Hour)

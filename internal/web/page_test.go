@@ -109,7 +109,7 @@ func TestTodayTellsTheTruth(t *testing.T) {
 	}
 	h.attempt(rows[0], hub.Attempt{Result: hub.Succeeded, Status: 202, Took: 40 * time.Millisecond})
 	h.attempt(rows[1], hub.Attempt{Result: hub.Refused, Status: 500, Final: true, Error: "answered 500"})
-	page := b.get("/").want(http.StatusOK).has("One delivery failed, the rest flows", "Answered 500", "1 delivered, 1 tries failed", "Nothing waits in the hub.", `class="f"`, `class="d"`)
+	page := b.get("/").want(http.StatusOK).has("One delivery failed, the rest flows", "Answered 500", "1 delivered, failed tries: 1", "Nothing waits in the hub.", `class="f"`, `class="d"`)
 	if err := h.console.Tally.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func (h *house) attempt(d store.DeliveryRow, a hub.Attempt) {
 	h.console.Tally.Recorded([]*store.Outcome{o})
 }
 
-func TestEveryLanguageSpeaks(t *testing.T) {
+func TestN7_EveryLanguageSpeaks(t *testing.T) {
 	h := newHouse(t)
 	h.user(h.tenant, hub.Viewer, func(u *hub.User) { u.Language = "" })
 	b := h.as("viewer@example.com")

@@ -17,18 +17,19 @@ func TestP8_APipelineShowsWhatSomebodyElseChanged(t *testing.T) {
 		Type: hub.StepRequest, Request: &hub.Request{URL: "https://erp.example/in"}, Auth: &hub.Auth{Type: hub.AuthBearer, Token: hub.NewSecret("planted token")}})
 	b := h.as("editor@example.com")
 	path := pathOf(target)
-	mine, step := b.get(path+"/edit").want(http.StatusOK).etag(), b.get(path+"/steps/1").want(http.StatusOK).etag()
+	mine, step := formOf(t, b.get(path+"/edit").want(http.StatusOK).text, path+"/edit"), b.get(path+"/steps/1").want(http.StatusOK).etag()
 	if _, err := h.settings.PatchPipeline(t.Context(), h.tenant.No, target.Name, []byte(`{"description":"<b>theirs"}`), "", byTest); err != nil {
 		t.Fatal(err)
 	}
-	late := b.post(path+"/edit", "name", "Orders mine", "events", "order.created", "etag", mine, "description", "mine").want(http.StatusPreconditionFailed).
-		has("Somebody else changed this pipeline meanwhile", "&lt;b&gt;theirs", "Orders mine", "description").hasNot("planted", "<b>theirs", "subscription.event_types")
+	mine.Set("name", "Orders mine")
+	mine.Set("description", "mine")
+	late := b.do("POST", path+"/edit", mine).want(http.StatusPreconditionFailed).
+		has("Somebody else changed this pipeline meanwhile", "&lt;b&gt;theirs", "Orders mine", "description").hasNot("planted", "<b>theirs", "subscription.event_types", ">retry", ">notify")
 	other := b.post(path+"/steps/1", "for", "45s", "do", "save", "etag", step).want(http.StatusPreconditionFailed).
 		has("Somebody else changed this pipeline meanwhile", "steps.1.for", "45s", "30s").hasNot("planted")
 	b.post(path+"/steps/1", "for", "45s", "do", "save", "etag", other.etag()).want(http.StatusSeeOther)
-	b.post(path+"/edit", "name", "Orders mine", "events", "order.created", "etag", late.etag(), "description", "mine").want(http.StatusPreconditionFailed)
-	again := b.get(path + "/edit").etag()
-	b.post(path+"/edit", "name", "Orders mine", "events", "order.created", "etag", again, "description", "mine").want(http.StatusSeeOther)
+	b.do("POST", path+"/edit", formOf(t, late.text, path+"/edit")).want(http.StatusPreconditionFailed)
+	b.submit(path+"/edit", "name", "Orders mine", "description", "mine").want(http.StatusSeeOther)
 }
 
 func TestP8_APipelineAsksBeforeWhatWaitsGoesElsewhere(t *testing.T) {
@@ -38,7 +39,7 @@ func TestP8_APipelineAsksBeforeWhatWaitsGoesElsewhere(t *testing.T) {
 	b := h.as("administrator@example.com")
 	path := pathOf(target) + "/steps/1"
 	give := func(url string, more ...string) page {
-		return b.post(path, append([]string{"method", "POST", "url", url, "do", "save", "etag", b.get(path).etag()}, more...)...)
+		return b.submit(path, append(more, "url", url, "do", "save")...)
 	}
 	give("https://erp2.example/in").want(http.StatusSeeOther) // nothing waits yet
 	h.publish("order.created", "1", `{}`)
@@ -46,7 +47,7 @@ func TestP8_APipelineAsksBeforeWhatWaitsGoesElsewhere(t *testing.T) {
 	give("https://erp3.example/in").want(http.StatusConflict).has("2 deliveries wait for this pipeline.", `name="backlog"`, `value="https://erp3.example/in"`).hasNot("confirm=backlog")
 	text := `{"name":"Orders","subscription":{"event_types":["order.created"]},"steps":[{"type":"request","request":{"url":"https://erp4.example/in"}}]}`
 	edit := pathOf(target) + "/edit"
-	b.post(edit, "view", "expert", "json", text, "etag", b.get(edit).etag()).want(http.StatusConflict).has("2 deliveries wait for this pipeline.", `name="backlog"`)
+	b.post(edit, "view", "json", "json", text, "etag", b.get(edit).etag()).want(http.StatusConflict).has("2 deliveries wait for this pipeline.", `name="backlog"`)
 	give("https://erp3.example/in", "backlog", "on").want(http.StatusSeeOther)
 
 	// Taking that back asks, too.

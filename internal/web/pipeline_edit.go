@@ -3,15 +3,18 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"hacek/internal/hub"
 	"hacek/internal/settings"
 )
 
-// editPipelineView is what pipeline_edit.html shows: what a pipeline is called and takes, or all of it as JSON.
+// editPipelineView is what pipeline_edit.html shows: the settings around a pipeline's steps, simple and expert in one form,
+// or all of it as JSON.
 type editPipelineView struct {
 	Name, Path string
+	AsJSON     bool
 	Expert     bool
 	Form       *Form
 	Clash      *clash
@@ -32,13 +35,14 @@ func (v *visit) editPipeline(refusal error, typed *hub.Pipeline) (editPipelineVi
 	if err != nil {
 		return editPipelineView{}, err
 	}
-	page := editPipelineView{Name: t.Name, Path: targetPath(&t), Expert: v.r.FormValue("view") == "expert"}
+	page := editPipelineView{Name: t.Name, Path: targetPath(&t), AsJSON: v.r.FormValue("view") == "json"}
 	shown := &t.Pipeline
 	if typed != nil && refusal == nil {
 		shown = typed
 	}
-	fields := v.subscriptionFields(shown)
-	if page.Expert {
+	simple := v.subscriptionFields(shown)
+	fields := slices.Concat(simple, v.pipelineFields(shown))
+	if page.AsJSON {
 		text, err := json.MarshalIndent(t.Pipeline, "", "  ")
 		if err != nil {
 			return page, err
@@ -46,13 +50,34 @@ func (v *visit) editPipeline(refusal error, typed *hub.Pipeline) (editPipelineVi
 		if shown == typed {
 			text = []byte(v.form("json")) // with the secrets in it
 		}
-		fields = []Field{{Name: "json", Pointer: "/", Label: v.lang.Text("web_pipeline.json"), Hint: v.lang.Text("web_pipeline.json_hint"), Type: "textarea", Mono: true, Value: string(text)}}
+		fields = []Field{{Name: "json", Pointer: "/", Label: v.lang.Text("web_pipeline.json"), Hint: v.lang.Text("web_pipeline.json_hint"), Type: "textarea", Mono: true, Code: codeSteps, Value: string(text)}}
 	}
 	page.Form = v.newForm(page.Path+"/edit", refusal, fields...)
 	page.Form.ETag = v.heldAt(pipelineETag(&t), refusal)
+	page.Expert = v.r.FormValue("view") == "expert" || page.Form.wrongBut(simple)
 	page.Clash, err = v.clashOf(refusal, &t, typed)
 	page.Clash.explain(page.Form)
 	return page, err
+}
+
+// pipelineFields stand in the expert view; the steps have pages of their own.
+func (v *visit) pipelineFields(p *hub.Pipeline) []Field {
+	own := []Field{
+		v.uidField(p.UID), v.labelsField(p.Labels), v.channelsField(p.Subscription.Channels),
+		{Name: "unverified", Pointer: "/unverified", Label: v.lang.Text("web_pipeline.unverified"), Hint: v.lang.Text("web_pipeline.unverified_hint"), Type: "check", Value: onIf(p.Unverified)},
+	}
+	return append(own, v.handlingFields(pipelineHandling(p))...)
+}
+
+// typedPipeline is the form over what is stored: the steps stay. The pipeline holds what could be read also when there is
+// an error.
+func (v *visit) typedPipeline(p hub.Pipeline) (hub.Pipeline, error) {
+	var wrong hub.Problems
+	v.readSubscription(&p)
+	p.UID, p.Labels, p.Subscription.Channels = v.typedUID(), v.typedLabels(p.Labels, &wrong), entries(v.form("channels"))
+	p.Unverified = v.form("unverified") != ""
+	v.typedHandling(pipelineHandling(&p), &wrong)
+	return p, wrong.Err()
 }
 
 func (v *visit) savePipeline() error {
@@ -60,12 +85,11 @@ func (v *visit) savePipeline() error {
 	if err != nil {
 		return err
 	}
-	p := t.Pipeline
-	if v.form("view") == "expert" {
-		p = hub.DefaultPipeline()
+	p := hub.DefaultPipeline()
+	if v.form("view") == "json" {
 		err = readJSON(v.form("json"), &p)
 	} else {
-		v.readSubscription(&p)
+		p, err = v.typedPipeline(t.Pipeline)
 	}
 	if err == nil && !v.judged(t.Pipeline.Subscription.Condition, p.Subscription.Condition) {
 		week, judged := v.lastWeek(t.Pipeline.Subscription, p.Subscription, weekWords{"web_pipeline.week", "web_pipeline.week_new", "web_pipeline.week_gone", "web_webhook.week_cut", "web_webhook.week_save"})

@@ -105,17 +105,17 @@ func (v *visit) createPipeline() error {
 func (v *visit) subscriptionFields(p *hub.Pipeline) []Field {
 	return []Field{
 		{Name: "name", Pointer: "/name", Label: v.lang.Text("web.column.name"), Value: p.Name, Required: true},
-		{Name: "sources", Pointer: "/subscription/sources", Label: v.lang.Text("web_pipeline.sources"), Hint: v.lang.Text("web_pipeline.sources_hint"), Type: "textarea", Value: strings.Join(p.Subscription.Sources, "\n")},
+		v.sourcesField(p.Subscription.Sources),
 		{Name: "events", Pointer: "/subscription/event_types", Label: v.lang.Text("web_webhooks.events"), Hint: v.lang.Text("web_pipeline.events_hint"), Type: "textarea", Mono: true, Value: strings.Join(p.Subscription.EventTypes, "\n")},
-		{Name: "condition", Pointer: "/subscription/condition", Label: v.lang.Text("web_webhook.condition"), Mono: true, Value: p.Subscription.Condition},
+		{Name: "condition", Pointer: "/subscription/condition", Label: v.lang.Text("web_webhook.condition"), Type: "textarea", Mono: true, Code: codeCondition, Value: p.Subscription.Condition},
 		{Name: "description", Pointer: "/description", Label: v.lang.Text("web_pipeline.description"), Type: "textarea", Value: p.Description},
 	}
 }
 
 func (v *visit) readSubscription(p *hub.Pipeline) {
-	p.Name, p.Description = strings.TrimSpace(v.form("name")), v.form("description")
+	p.Name, p.Description = strings.TrimSpace(v.form("name")), unixLines(v.form("description"))
 	p.Subscription.Sources, p.Subscription.EventTypes = entries(v.form("sources")), entries(v.form("events"))
-	p.Subscription.Condition = strings.TrimSpace(v.form("condition"))
+	p.Subscription.Condition = v.typedRule("condition")
 }
 
 // readyPipelineView is what pipeline_ready.html shows: the values that a ready pipeline asks for.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"hacek/internal/hub"
-	"hacek/internal/locale"
 	"hacek/internal/settings"
 )
 
@@ -50,14 +49,10 @@ func (v *visit) tenantPortal(t *settings.Tenant, refusal, refused error) *tenant
 	for _, role := range slices.Backward(settings.PortalRoles()) {
 		roles = append(roles, Option{Value: string(role), Word: text("web_settings.role." + string(role))})
 	}
-	languages := []Option{{Word: text("web_profile.language_browser")}}
-	for _, l := range locale.Languages() {
-		languages = append(languages, Option{Value: string(l), Word: languageNames[l]})
-	}
 	side.Link = v.newForm(tenantPath(t)+"/portal-link", refused,
 		Field{Name: "guest", Pointer: "/name", Label: text("web_portal.guest"), Hint: text("web_portal.guest_hint")},
 		Field{Name: "role", Pointer: "/role", Label: text("web_settings.role"), Type: "select", Value: string(hub.Editor), Options: roles},
-		Field{Name: "language", Pointer: "/language", Label: text("web.menu.language"), Type: "select", Options: languages})
+		v.languageField(""))
 	side.End = v.newForm(tenantPath(t)+"/portal-end", nil)
 	return side
 }

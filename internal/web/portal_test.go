@@ -110,11 +110,11 @@ func TestRule17_APortalLinkOpensOnce(t *testing.T) {
 	first.get(g.root+"/webhooks").want(http.StatusOK).has("Shop &amp; Co", g.root+"/webhooks/new")
 
 	second := g.outsider()
-	second.post(g.root+"/enter", "code", code).want(http.StatusUnprocessableEntity).has("This link does not open any more", "open a new one")
+	second.post(g.root+"/enter", "code", code).want(http.StatusUnprocessableEntity).has("This link no longer works", "open a new one")
 	second.post(g.root+"/enter", "code", "").want(http.StatusUnprocessableEntity)
 	second.get(g.root + "/webhooks").want(http.StatusUnauthorized).hasNot("/webhooks/new")
 	// A browser that speaks Czech is told in Czech.
-	second.do("POST", g.root+"/enter", url.Values{"code": {code}}, "Accept-Language", "cs").want(http.StatusUnprocessableEntity).has("Tento odkaz už neotevírá")
+	second.do("POST", g.root+"/enter", url.Values{"code": {code}}, "Accept-Language", "cs").want(http.StatusUnprocessableEntity).has("Tento odkaz už nefunguje")
 }
 
 // Whoever is inside is led on from the portal's root, and still comes in there by another link.
@@ -220,7 +220,8 @@ func TestRule17_APortalIsOneTenants(t *testing.T) {
 			}
 		}
 	}
-	in.get(g.root + "/deliveries?target=" + theirs.ID.Text(hub.EndpointPrefix)).want(http.StatusNotFound)
+	in.get(g.root + "/deliveries?target=" + theirs.ID.Text(hub.EndpointPrefix)).want(http.StatusNotFound).
+		has(">Back</a>").hasNot("Back to Today") // which the portal does not have
 	in.get(g.root + "/deliveries").want(http.StatusOK).hasNot(foreign)
 }
 

@@ -20,10 +20,6 @@ type profileView struct {
 func (v *visit) profileView(wrong, wrongPassword error) profileView {
 	u := v.who.User
 	page := profileView{Email: u.Email, Role: v.roleWord(u.Role), Expires: u.ExpiresAt}
-	languages := []Option{{Value: "", Word: v.lang.Text("web_profile.language_browser")}}
-	for _, l := range locale.Languages() {
-		languages = append(languages, Option{Value: string(l), Word: languageNames[l]})
-	}
 	themes := []Option{
 		{Value: "", Word: v.lang.Text("web.theme.system")},
 		{Value: "light", Word: v.lang.Text("web.theme.light")},
@@ -31,8 +27,7 @@ func (v *visit) profileView(wrong, wrongPassword error) profileView {
 	}
 	page.Form = v.newForm("/profile", wrong,
 		Field{Name: "name", Pointer: "/name", Label: v.lang.Text("web_login.name"), Value: u.Name, Autocomplete: "name", Required: true},
-		Field{Name: "language", Pointer: "/language", Label: v.lang.Text("web.menu.language"), Type: "select", Value: u.Language, Options: languages},
-		Field{Name: "time_zone", Pointer: "/time_zone", Label: v.lang.Text("web_profile.zone"), Value: u.TimeZone, Hint: v.lang.Text("web_profile.zone_hint")},
+		v.languageField(u.Language), v.zoneField(u.TimeZone),
 		Field{Name: "theme", Pointer: "/theme", Label: v.lang.Text("web.menu.appearance"), Type: "select", Value: u.Theme, Options: themes})
 	page.Form.ETag = v.heldAt(etag(u.Version), wrong)
 	page.Password = v.newForm("/profile/password", wrongPassword,
@@ -42,6 +37,19 @@ func (v *visit) profileView(wrong, wrongPassword error) profileView {
 			Autocomplete: "new-password", Hint: v.lang.Text("web_login.password_hint"), Required: true,
 		})
 	return page
+}
+
+// languageField asks which language somebody reads.
+func (v *visit) languageField(value string) Field {
+	options := []Option{{Value: "", Word: v.lang.Text("web_profile.language_browser")}}
+	for _, l := range locale.Languages() {
+		options = append(options, Option{Value: string(l), Word: languageNames[l]})
+	}
+	return Field{Name: "language", Pointer: "/language", Label: v.lang.Text("web.menu.language"), Type: "select", Value: value, Options: options}
+}
+
+func (v *visit) zoneField(value string) Field {
+	return Field{Name: "time_zone", Pointer: "/time_zone", Label: v.lang.Text("web_profile.zone"), Value: value, Hint: v.lang.Text("web_profile.zone_hint")}
 }
 
 func etag(version int64) string { return fmt.Sprintf("%q", fmt.Sprint(version)) }

@@ -62,6 +62,7 @@ type frame struct {
 	Styles   string // addresses of style sheet and scripts
 	Script   string
 	Bundle   string // "" when it was not built
+	Editor   string // "" when no field has one, too
 	Live     bool
 	Seen     uint64 // up to where this page knows what has changed
 	Version  string
@@ -134,6 +135,9 @@ func (v *visit) frame(title string) *frame {
 		Title: visible(title), Language: v.lang, Path: v.r.URL.RequestURI(), Query: v.r.URL.Query().Get("q"), Version: v.Version,
 		Now: v.moment, zone: v.zone, Flash: v.takeFlash(), Live: v.Live != nil, Seen: v.seen,
 		Styles: v.assets.path("hacek.css"), Script: v.assets.path("hacek.js"), Bundle: v.assets.path("dist/console.js"),
+	}
+	if v.edits {
+		f.Editor = v.assets.path("dist/editor.js")
 	}
 	if !v.reloads() {
 		f.Path = "/"

@@ -11,7 +11,7 @@ import (
 
 // What is wrong in a form, and why a delivery is as it is, stand on the page in the language of whoever reads it; what
 // the receiver said stays.
-func TestE8_ErrorsAndReasonsSpeakTheReadersLanguage(t *testing.T) {
+func TestE8_N7_ErrorsAndReasonsSpeakTheReadersLanguage(t *testing.T) {
 	h := newHouse(t)
 	for email, language := range map[string]string{"jana@example.com": "cs", "jörg@example.com": "de"} {
 		h.user(h.tenant, hub.Editor, func(u *hub.User) { u.Email, u.Language = email, language })

@@ -44,7 +44,7 @@ func order(key string) ingest.Input {
 	return ingest.Input{Type: "order.created", Key: number(key), Data: []byte(`{"total":1999.30,"name":"<b>Žofie</b>` + "\u202e" + `"}`), Refs: []string{"Z" + key}}
 }
 
-func TestP8_DidTheWarehouseGetTheOrder(t *testing.T) {
+func TestP8_N1_N2_DidTheWarehouseGetTheOrder(t *testing.T) {
 	h := newHouse(t)
 	h.user(h.tenant, hub.Operator, nil)
 	h.endpoint(h.tenant, "WMS")
@@ -73,9 +73,9 @@ func TestP8_DidTheWarehouseGetTheOrder(t *testing.T) {
 	b.get("/search?q=2018000057").want(http.StatusOK).has("“WMS” gets it again.", "Not yet at WMS", "Retry now: WMS", "Pending")
 	// The other ways that lead to it.
 	b.get("/search?q=Z2018000057").want(http.StatusOK).has("<h1>Z2018000057</h1>", "2018000057")
-	b.get("/search?q=20180000").want(http.StatusOK).has("Several begin with", "2018000057", "2018000058")
+	b.get("/search?q=20180000").want(http.StatusOK).has("Several results begin with", "2018000057", "2018000058")
 	b.get("/search?q=Z2018000058").want(http.StatusOK).has("order.created")
-	b.get("/search?q=wm").want(http.StatusOK).has("Called so", "WMS")
+	b.get("/search?q=wm").want(http.StatusOK).has("With this name", "WMS")
 	b.get("/search?q=" + rows[0].Event.Text(hub.EventPrefix)).want(http.StatusOK).has("<h1>2018000057</h1>")
 	b.get("/search?q=" + rows[0].ID().Text()).want(http.StatusSeeOther)
 	b.get("/search").want(http.StatusOK).has("What are you looking for?")
@@ -86,7 +86,7 @@ func TestP8_DidTheWarehouseGetTheOrder(t *testing.T) {
 	b.get(long).want(http.StatusOK).has("Nothing found", "&lt;x€")
 }
 
-func TestSearchSaysWhyANumberNeverArrived(t *testing.T) {
+func TestN2_SearchSaysWhyANumberNeverArrived(t *testing.T) {
 	h := newHouse(t)
 	h.user(h.tenant, hub.Viewer, nil)
 	src, err := h.settings.CreateSource(t.Context(), h.tenant.No, []byte(`{"name":"Eshop","verify":{"scheme":"none"}}`), settings.By{Name: "test"})

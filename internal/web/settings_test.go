@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"testing"
@@ -27,7 +28,7 @@ func found(t *testing.T, p page, pattern string) string {
 	return match[1]
 }
 
-func TestAHelperIsLetInForADay(t *testing.T) {
+func TestE8_AHelperIsLetInForADay(t *testing.T) {
 	h := newHouse(t)
 	h.user(h.tenant, hub.Administrator, nil)
 	admin := h.as("administrator@example.com")
@@ -42,6 +43,10 @@ func TestAHelperIsLetInForADay(t *testing.T) {
 	helper := h.browser()
 	helper.post("/login", "email", "oskar@example.com", "password", secret).want(http.StatusSeeOther)
 	helper.get("/").want(http.StatusOK)
+	// What a helper does stands in the change history with their name.
+	webhook := "/webhooks/" + h.endpoint(h.tenant, "WMS").ID.Text(hub.EndpointPrefix)
+	helper.post(webhook+"/pause", "why", "stock-taking").want(http.StatusSeeOther)
+	admin.get("/settings/audit?kind=endpoint&who="+url.QueryEscape("Óskar")).want(http.StatusOK).has("WMS", "paused")
 	helper.get("/settings").want(http.StatusOK).has("Only an administrator", "/profile").hasNot("/settings/users", "/settings/mail")
 	for _, page := range []string{"/settings/users", "/settings/users/new", "/settings/keys", "/settings/tenants", "/settings/mail", "/settings/audit"} {
 		helper.get(page).want(http.StatusForbidden)
@@ -98,6 +103,22 @@ func TestAKeyIsShownToItsMakerOnly(t *testing.T) {
 	}
 }
 
+func TestTheAdministratorSetsALanguageAndATimeZoneForOthers(t *testing.T) {
+	h := newHouse(t)
+	h.user(h.tenant, hub.Administrator, nil)
+	admin := h.as("administrator@example.com")
+	person := []string{"name", "Óskar", "email", "oskar@example.com", "role", "viewer", "until", "", "language", "is"}
+	admin.post("/settings/users/new", append(person, "time_zone", "Mars/Olympus")...).want(422).
+		has(`href="#f-time_zone"`, `value="Mars/Olympus"`, `<option value="is" selected>`)
+	path := admin.post("/settings/users/new", append(person, "time_zone", "Atlantic/Reykjavik")...).want(http.StatusSeeOther).header.Get("Location")
+	secret := found(t, admin.get(path).want(200).has(`<option value="is" selected>`, `value="Atlantic/Reykjavik"`), `id="made" readonly value="([^"]+)"`)
+	oskar := h.browser()
+	oskar.post("/login", "email", "oskar@example.com", "password", secret).want(http.StatusSeeOther)
+	oskar.get("/").want(200).has(`lang="is"`)
+	admin.post(path, "name", "Óskar", "email", "oskar@example.com", "role", "viewer", "language", "cs", "time_zone", "Europe/Prague").want(http.StatusSeeOther)
+	oskar.get("/profile").want(200).has(`lang="cs"`, `value="Europe/Prague"`)
+}
+
 func TestRule14_SettingsOfOneTenantOnly(t *testing.T) {
 	h := newHouse(t)
 	uid := "customer"
@@ -151,7 +172,7 @@ func TestAChangeIsFoundAndTakenBack(t *testing.T) {
 	e := h.endpoint(h.tenant, "WMS")
 	h.change(e)
 	b := h.as("administrator@example.com")
-	b.get("/settings/audit").want(http.StatusOK).has("WMS", "Made", "Changed", "request.headers.X-Shop", "&lt;b&gt;new�").hasNot("<b>new")
+	b.get("/settings/audit").want(http.StatusOK).has("WMS", "Created", "Changed", "request.headers.X-Shop", "&lt;b&gt;new�").hasNot("<b>new")
 	b.get("/settings/audit?kind=endpoint&who=Nobody").want(http.StatusOK).has("No change fits the filter").hasNot("request.headers")
 	b.get("/settings/audit?kind=endpoint&since=2999-01-01T00:00").want(http.StatusOK).has("No change fits the filter")
 	page := b.get("/settings/audit?kind=endpoint&who=Jana").want(http.StatusOK).has("Changed").hasNot("Made</td>")

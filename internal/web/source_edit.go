@@ -100,12 +100,12 @@ func (v *visit) sourceFields(s *hub.Source) []Field {
 	text := v.lang.Text
 	return []Field{
 		{Name: "name", Pointer: "/name", Label: text("web.column.name"), Value: s.Name, Required: true},
-		{Name: "description", Pointer: "/description", Label: text("web_source.description"), Value: s.Description},
-		{Name: "labels", Pointer: "/labels", Label: text("web_webhook.labels"), Hint: text("web_webhook.labels_hint"), Type: "textarea", Value: linesOf(s.Labels, "="), Mono: true},
+		{Name: "description", Pointer: "/description", Label: text("web_source.description"), Type: "textarea", Value: s.Description},
+		v.labelsField(s.Labels),
 		{Name: "secret", Pointer: "/verify/secrets", Label: text("web_source.secret_new"), Hint: text("web_source.secret_keep"), Type: "password", Autocomplete: "off", Mono: true},
 		{Name: "keep_old", Label: text("web_source.keep_old"), Hint: text("web_source.keep_old_hint"), Type: "check"},
 		{Name: "types", Pointer: "/accept/event_types", Label: text("web_source.accept_types"), Hint: text("web_source.accept_hint"), Type: "textarea", Value: strings.Join(s.Accept.EventTypes, "\n"), Mono: true},
-		{Name: "condition", Pointer: "/accept/condition", Label: text("web_source.condition"), Hint: text("web_source.condition_hint"), Value: s.Accept.Condition, Mono: true},
+		{Name: "condition", Pointer: "/accept/condition", Label: text("web_source.condition"), Hint: text("web_source.condition_hint"), Type: "textarea", Value: s.Accept.Condition, Mono: true, Code: codeCondition},
 		{Name: "networks", Pointer: "/allow_networks", Label: text("web_source.networks"), Hint: text("web_source.networks_hint"), Type: "textarea", Value: strings.Join(s.AllowNetworks, "\n"), Mono: true},
 		{Name: "path", Pointer: "/path", Label: text("web_source.path"), Hint: text("web_source.path_change"), Value: s.Path, Mono: true},
 		{Name: "event_type", Pointer: "/event_type", Label: text("web_source.type_path"), Hint: text("web_source.path_hint", "example", "body.event"), Value: s.EventType, Mono: true},
@@ -194,8 +194,8 @@ func (v *visit) typedSource(s *settings.Source) (json.RawMessage, error) {
 	}
 	return json.Marshal(map[string]any{
 		"labels": labels,
-		"name":   v.form("name"), "description": v.form("description"), "verify": verify,
-		"accept":         map[string]any{"event_types": entries(v.form("types")), "condition": v.form("condition")},
+		"name":   v.form("name"), "description": unixLines(v.form("description")), "verify": verify,
+		"accept":         map[string]any{"event_types": entries(v.form("types")), "condition": v.typedRule("condition")},
 		"allow_networks": entries(v.form("networks")), "path": strings.TrimSpace(v.form("path")), "listener": v.form("listener"),
 		"event_type": v.form("event_type"), "key": v.form("key"), "time": v.form("time"), "time_zone": v.form("zone"),
 		"duplicate_of": map[string]any{"fields": entries(v.form("duplicate")), "window": v.form("window")},

@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"hacek/internal/hub"
+	"hacek/internal/marked"
 	"hacek/internal/pipeline"
 	"hacek/internal/receiver"
 	"hacek/internal/settings"
 	"hacek/internal/store"
 	"hacek/packs"
-	"hacek/test/marked"
 )
 
 // gate is a house whose receiver runs.
@@ -279,7 +279,7 @@ func TestRule14_ForeignSourcesAreNotThere(t *testing.T) {
 	b.get("/quarantine").want(200).hasNot("Our shop")
 }
 
-func TestASourcesRuleIsSeenOnLastWeeksRequestsFirst(t *testing.T) {
+func TestN11_ASourcesRuleIsSeenOnLastWeeksRequestsFirst(t *testing.T) {
 	g := newGate(t)
 	g.user(g.tenant, hub.Editor, nil)
 	b := g.as("editor@example.com")
@@ -303,7 +303,7 @@ func TestASourcesRuleIsSeenOnLastWeeksRequestsFirst(t *testing.T) {
 	form.Set("do", "save")
 	asked := b.do("POST", edit, form).want(200).
 		has("Of 3 requests of the last 7 days, 2 events would come; it was 3.", "0 more, 1 fewer. Nothing is saved yet.", "would no longer become an event", "Save the rule",
-			"num(data.total) &gt; 100.0", "team=a", "What you typed here is not sent back. Type it again.").
+			"num(data.total) &gt; 100.0", "team=a", "what you typed here is not shown again. Type it once more.").
 		hasNot("planted-new-secret")
 	if s := stored(); s.Accept.Condition != "" || len(s.Labels) != 0 {
 		t.Fatalf("stored unasked: %+v", s)

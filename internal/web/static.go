@@ -18,22 +18,21 @@ var staticFiles embed.FS
 
 const staticPath = "/static/"
 
-// assets serves the files under names that change with their content, so that browsers may keep them for good.
+// assets serves the files under names that change with their content, so that browsers may keep them for good. A file is
+// read when it is asked for: an idle hub keeps no copy of it.
 type assets struct {
-	files map[string][]byte // by name below static
-	marks map[string]string // beginning of the content's hash
+	marks map[string]string // by name below static, the beginning of the content's hash
 }
 
 func readAssets() *assets {
-	a := &assets{files: map[string][]byte{}, marks: map[string]string{}}
+	a := &assets{marks: map[string]string{}}
 	err := fs.WalkDir(staticFiles, "static", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
 			return err
 		}
 		text, err := staticFiles.ReadFile(name)
-		short := strings.TrimPrefix(name, "static/")
 		sum := sha256.Sum256(text)
-		a.files[short], a.marks[short] = text, hex.EncodeToString(sum[:6])
+		a.marks[strings.TrimPrefix(name, "static/")] = hex.EncodeToString(sum[:6])
 		return err
 	})
 	if err != nil {
@@ -53,21 +52,25 @@ func (a *assets) path(name string) string {
 
 func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, staticPath)
-	text, ok := a.files[name]
+	mark, ok := a.marks[name]
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
-	h.Set("ETag", `"`+a.marks[name]+`"`)
+	h.Set("ETag", `"`+mark+`"`)
 	h.Set("Cache-Control", "no-cache")
-	if r.URL.Query().Get("v") == a.marks[name] {
+	if r.URL.Query().Get("v") == mark {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	if r.Header.Get("If-None-Match") == h.Get("ETag") {
 		w.WriteHeader(http.StatusNotModified)
 		return
+	}
+	text, err := staticFiles.ReadFile("static/" + name)
+	if err != nil {
+		panic("BUG: " + err.Error())
 	}
 	_, _ = w.Write(text) // a browser that has gone needs no answer
 }

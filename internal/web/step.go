@@ -9,19 +9,22 @@ import (
 	"hacek/internal/hub"
 )
 
-// stepView is what step.html shows: one step of a pipeline, as a small form of its type or as JSON.
+// stepView is what step.html shows: one step of a pipeline, as a form of its type, simple and expert in one, or as JSON.
 type stepView struct {
 	Pipeline, Path string // of the pipeline
 	Title, Icon    string
 	N              int
 	New, Expert    bool
+	AsJSON         bool
 	Kind           string
-	Form           *Form
+	callForm       // of a step that calls
+	Calls          bool
 	Clash          *clash
 	Fields         []*Field // in their order
+	More           []*Field // of the expert view
 	Map            *mapForm
 	Write          *writeForm
-	Simple, JSON   string // addresses of the two views
+	FormPath, JSON string // addresses of the form and of the JSON
 	Paths          []dataPath
 	Lists          []string // paths of what holds many
 	PathsOf        string   // the number of the document that the values are from
@@ -45,6 +48,9 @@ func (v *visit) stepNumber(t *hub.Target) (n int, made bool, err error) {
 	}
 	return n - 1, false, nil
 }
+
+// stepPlace is where a pipeline's settings have a step.
+func stepPlace(n int) string { return "/steps/" + strconv.Itoa(n) }
 
 // theStep is the step as it is stored, or an empty one of the type that was chosen.
 func (v *visit) theStep(t *hub.Target) (s hub.Step, n int, made bool, err error) {
@@ -78,22 +84,32 @@ func (v *visit) showStep(typed *hub.Step, refusal error) error {
 	}
 	page := stepView{
 		Pipeline: t.Name, Path: targetPath(&t), Title: v.stepWord(s.Type), Icon: stepIcons[s.Type], N: n + 1, New: made, Kind: s.Type,
-		Expert: v.r.FormValue("view") == "expert",
+		AsJSON: v.r.FormValue("view") == "json",
 	}
 	here := page.Path + "/steps/" + strconv.Itoa(n+1)
-	page.Simple, page.JSON = here, here+"?view=expert"
+	page.FormPath, page.JSON = here, here+"?view=json"
 	if made {
 		here = page.Path + "/steps/new"
-		page.Simple, page.JSON = here+"?type="+s.Type, here+"?view=expert&type="+s.Type
+		page.FormPath, page.JSON = here+"?type="+s.Type, here+"?view=json&type="+s.Type
 	}
 	if err := v.stepData(&page, &t, n); err != nil {
 		return err
 	}
-	fields, err := v.stepFields(&page, &s, n)
+	at := stepPlace(n)
+	simple, err := v.stepFields(&page, &s, at)
 	if err != nil {
 		return err
 	}
+	var more, call []Field
+	if !page.AsJSON {
+		more = v.moreFields(&s, at)
+		if page.Calls = calls(&s); page.Calls {
+			call = v.stepCallFields(&page, s, at)
+		}
+	}
+	fields := slices.Concat(simple, more, call)
 	page.Form = v.newForm(here, refusal, fields...)
+	page.Expert = v.r.FormValue("view") == "expert" || page.Form.wrongBut(append(simple, Field{Name: "url"}, Field{Name: "body"}))
 	page.Form.ETag = v.heldAt(pipelineETag(&t), refusal)
 	if typed != nil && refusal == nil {
 		page.Form.ETag = v.form("etag")
@@ -102,12 +118,15 @@ func (v *visit) showStep(typed *hub.Step, refusal error) error {
 		return err
 	}
 	page.Clash.explain(page.Form)
-	for i := range fields {
+	for i := range fields[:len(simple)] {
 		if at, below := strings.CutPrefix(fields[i].Name, "child."); below {
 			page.Write.below(at, &fields[i])
 		} else {
 			page.Fields = append(page.Fields, &fields[i])
 		}
+	}
+	for _, field := range more {
+		page.More = append(page.More, page.Form.Fields[field.Name])
 	}
 	if refusal != nil {
 		return v.refuse(refusal, "step", page.Title, page)
@@ -126,13 +145,13 @@ func (v *visit) saveStep() error {
 		return err
 	}
 	kind := s.Type
-	if v.form("view") == "expert" {
+	if v.form("view") == "json" {
 		s = hub.Step{}
 		if err = readJSON(v.form("json"), &s); err == nil && s.Type == "" {
 			s.Type = kind
 		}
 	} else {
-		err = v.readStep(&s, n)
+		err = v.readStep(&s, stepPlace(n))
 	}
 	if err == nil && (v.form("do") == "look" || v.form("do") == "add_child" || v.form("do_remove_child") != "") {
 		return v.showStep(&s, nil)

@@ -2,53 +2,40 @@ package web
 
 import (
 	"encoding/json"
-	"fmt"
+	"slices"
 	"strings"
 
 	"hacek/internal/hub"
+	"hacek/internal/settings"
 	"hacek/packs"
 )
 
-// stepFields are the fields of a step's form. What the small form does not show stays as it is stored.
-func (v *visit) stepFields(page *stepView, s *hub.Step, n int) ([]Field, error) {
-	at := fmt.Sprintf("/steps/%d", n)
+// stepFields are the fields of the simple view of a step, but for those of its call. What has no field stays as it is stored.
+func (v *visit) stepFields(page *stepView, s *hub.Step, at string) ([]Field, error) {
 	word := func(key string) string { return v.lang.Text("web_pipeline.field." + key) }
-	if page.Expert {
+	if page.AsJSON {
 		text, err := stepJSON(s)
-		return []Field{{Name: "json", Pointer: at, Label: word("json"), Hint: v.lang.Text("web_pipeline.json_hint"), Type: "textarea", Mono: true, Value: text}}, err
+		return []Field{{Name: "json", Pointer: at, Label: word("json"), Hint: v.lang.Text("web_pipeline.json_hint"), Type: "textarea", Mono: true, Code: codeSteps, List: "paths", Value: text}}, err
 	}
 	fields := []Field{{Name: "step_name", Pointer: at + "/name", Label: word("name"), Hint: v.lang.Text("web_pipeline.name_hint"), Value: s.Name}}
-	named := Field{Name: "as", Pointer: at + "/as", Label: word("as"), Hint: v.lang.Text("web_pipeline.as_hint"), Mono: true, Value: s.As}
 	switch s.Type {
 	case hub.StepValidate:
-		fields = append(fields, Field{Name: "schema", Pointer: at + "/schema", Label: word("schema"), Type: "textarea", Mono: true, Value: indented(s.Schema), Required: true})
+		fields = append(fields, Field{Name: "schema", Pointer: at + "/schema", Label: word("schema"), Type: "textarea", Mono: true, Code: codeJSON, Value: indented(s.Schema), Required: true})
 	case hub.StepFetch, hub.StepRequest, hub.StepConfirm:
-		r := hub.Request{}
-		if s.Request != nil {
-			r = *s.Request
-		}
-		var methods []Option
-		for _, m := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
-			methods = append(methods, Option{Value: m, Word: m})
-		}
-		fields = append(fields,
-			Field{Name: "method", Pointer: at + "/request/method", Label: word("method"), Type: "select", Value: verbOf(s), Options: methods},
-			Field{Name: "url", Pointer: at + "/request/url", Label: "URL", Mono: true, Value: r.URL, Required: true},
-			Field{Name: "body", Pointer: at + "/request/body", Label: word("body"), Hint: v.lang.Text("web_pipeline.body_hint"), Type: "textarea", Mono: true, Value: textOf(r.Body)})
+		fields = append(fields, v.asField(s, at))
 		if s.Type == hub.StepConfirm {
 			fields = append(fields,
-				Field{Name: "until", Pointer: at + "/until", Label: word("until"), Mono: true, Value: s.Until, Required: true},
+				Field{Name: "until", Pointer: at + "/until", Label: word("until"), Type: "textarea", Mono: true, Code: codeCondition, Value: s.Until, Required: true},
 				Field{Name: "every", Pointer: at + "/every", Label: word("every"), Value: lengthText(s.Every)},
 				Field{Name: "for", Pointer: at + "/for", Label: word("longest"), Value: lengthText(s.For), Required: true})
 		}
-		fields = append(fields, named)
 	case hub.StepMap:
 		form, err := v.mapForm(page, s)
 		if err != nil {
 			return nil, err
 		}
 		page.Map = form
-		fields = append(fields, named)
+		fields = append(fields, v.asField(s, at))
 	case hub.StepUpsert:
 		more, err := v.writeFields(page, s, at)
 		if err != nil {
@@ -59,7 +46,7 @@ func (v *visit) stepFields(page *stepView, s *hub.Step, n int) ([]Field, error) 
 		fields = append(fields,
 			Field{Name: "to", Pointer: at + "/to", Label: word("to"), Hint: v.lang.Text("web_pipeline.to_hint"), Type: "textarea", Value: strings.Join(s.To, "\n"), Required: true},
 			Field{Name: "subject", Pointer: at + "/subject", Label: word("subject"), Value: s.Subject, Required: true},
-			Field{Name: "text", Pointer: at + "/body", Label: word("text"), Type: "textarea", Value: s.Body})
+			Field{Name: "text", Pointer: at + "/body", Label: word("text"), Type: "textarea", Code: codeTemplate, List: "paths", Value: s.Body})
 	case hub.StepPublish:
 		e := hub.PublishEvent{}
 		if s.Event != nil {
@@ -68,28 +55,70 @@ func (v *visit) stepFields(page *stepView, s *hub.Step, n int) ([]Field, error) 
 		fields = append(fields,
 			Field{Name: "event_type", Pointer: at + "/event/type", Label: word("event"), Mono: true, Value: e.Type, Required: true},
 			Field{Name: "event_key", Pointer: at + "/event/key", Label: word("key"), Mono: true, Value: e.Key},
-			Field{Name: "event_data", Pointer: at + "/event/data", Label: word("data"), Hint: v.lang.Text("web_pipeline.data_hint"), Type: "textarea", Mono: true, Value: indented(e.Data)})
+			Field{Name: "event_data", Pointer: at + "/event/data", Label: word("data"), Hint: v.lang.Text("web_pipeline.data_hint"), Type: "textarea", Mono: true, Code: codeSteps, List: "paths", Value: indented(e.Data)})
 	case hub.StepWait:
 		fields = append(fields, Field{Name: "for", Pointer: at + "/for", Label: word("for"), Hint: v.lang.Text("web_pipeline.for_hint"), Value: lengthText(s.For), Required: true})
 	}
 	return fields, nil
 }
 
-func verbOf(s *hub.Step) string {
-	if s.Request != nil && s.Request.Method != "" {
-		return strings.ToUpper(s.Request.Method)
-	}
-	if s.Type == hub.StepRequest {
-		return "POST"
-	}
-	return "GET"
+// asField is what later steps call the result.
+func (v *visit) asField(s *hub.Step, at string) Field {
+	return Field{Name: "as", Pointer: at + "/as", Label: v.lang.Text("web_pipeline.field.as"), Hint: v.lang.Text("web_pipeline.as_hint"), Mono: true, Value: s.As}
 }
 
-func textOf(text *string) string {
-	if text == nil {
-		return ""
+// moreFields stand in the expert view, beside those of a call.
+func (v *visit) moreFields(s *hub.Step, at string) []Field {
+	text := func(key string) string { return v.lang.Text("web_pipeline." + key) }
+	switch s.Type {
+	case hub.StepFetch:
+		a := deref(s.Again)
+		return []Field{
+			{Name: "again_status", Pointer: at + "/again", Label: text("again_status"), Hint: text("again_status_hint"), Value: strings.Join(a.Status, ", ")},
+			{Name: "again_version", Pointer: at + "/again/version", Label: text("again_version"), Hint: text("again_version_hint"), Mono: true, Value: a.Version},
+			{Name: "again_every", Pointer: at + "/again/every", Label: text("field.every"), Value: lengthText(a.Every)},
+			{Name: "again_for", Pointer: at + "/again/for", Label: text("field.longest"), Value: lengthText(a.For)},
+		}
+	case hub.StepUpsert, hub.StepPublish:
+		return []Field{v.asField(s, at)}
+	case hub.StepMail:
+		return []Field{
+			{Name: "reply_to", Pointer: at + "/reply_to", Label: text("field.reply_to"), Hint: text("reply_to_hint"), Value: s.ReplyTo},
+			{Name: "domains", Pointer: at + "/domains", Label: text("field.domains"), Hint: text("domains_hint"), Type: "textarea", Value: strings.Join(s.Domains, "\n")},
+			{Name: "language", Pointer: at + "/language", Label: text("field.language"), Type: "select", Value: s.Language, Options: chosen(languageOptions(), s.Language)},
+		}
 	}
-	return *text
+	return nil
+}
+
+// calls tells whether a step makes a call, with the settings that a webhook has for it.
+func calls(s *hub.Step) bool {
+	return s.Type == hub.StepFetch || s.Type == hub.StepRequest || s.Type == hub.StepConfirm
+}
+
+// stepCallFields are those of a webhook. What a step leaves out is shown as it holds.
+func (v *visit) stepCallFields(page *stepView, s hub.Step, at string) []Field {
+	if s.Request == nil {
+		s.Request = &hub.Request{}
+		if s.Type != hub.StepRequest { // it asks, until somebody gives it a body
+			s.Request.Payload = hub.PayloadNone
+		}
+	}
+	p := hub.Pipeline{Steps: []hub.Step{s}}
+	p.Complete()
+	s = p.Steps[0]
+	auth := hub.Auth{Type: hub.AuthNone}
+	if s.Auth != nil {
+		auth = *s.Auth
+	}
+	success, limits := deref(s.Success), deref(s.Limits)
+	page.callForm = callOf(s.Request)
+	for _, path := range page.Paths {
+		page.Variables = append(page.Variables, settings.Variable{Name: path.Path, Sample: &path.Sample})
+	}
+	rule := v.successFields(at, &success)
+	rule[0].Hint = v.lang.Text("web_pipeline.success_hint")
+	return slices.Concat(v.requestFields(at, s.Request), v.authFields(at, &auth), rule, v.limitFields(at, &limits))
 }
 
 func lengthText(d hub.Duration) string {
@@ -100,21 +129,13 @@ func lengthText(d hub.Duration) string {
 }
 
 // readStep puts what was typed over the stored step.
-func (v *visit) readStep(s *hub.Step, n int) error {
+func (v *visit) readStep(s *hub.Step, at string) error {
 	var wrong hub.Problems
-	at := fmt.Sprintf("/steps/%d", n)
-	length := func(name string, into *hub.Duration) {
-		text := strings.TrimSpace(v.form(name))
-		if text == "" {
-			*into = 0
-			return
+	length := func(name, pointer string) (d hub.Duration) {
+		if strings.TrimSpace(v.form(name)) != "" {
+			d = v.typedDuration(name, at+pointer, &wrong)
 		}
-		d, err := hub.ParseDuration(text)
-		if err != nil {
-			wrong.Add(at+"/"+name, "%s", err)
-			return
-		}
-		*into = d
+		return d
 	}
 	s.Name = strings.TrimSpace(v.form("step_name"))
 	switch s.Type {
@@ -125,29 +146,26 @@ func (v *visit) readStep(s *hub.Step, n int) error {
 			wrong.Add(at+"/schema", "is not JSON")
 		}
 	case hub.StepFetch, hub.StepRequest, hub.StepConfirm:
-		r := hub.Request{}
-		if s.Request != nil {
-			r = *s.Request
-		}
-		r.Method, r.URL = v.form("method"), strings.TrimSpace(v.form("url"))
-		if body := v.form("body"); body != "" {
-			r.Body, r.Payload = &body, hub.PayloadTemplate
-		} else if r.Body != nil {
-			r.Body, r.Payload = nil, ""
-		}
-		s.Request, s.As = &r, strings.TrimSpace(v.form("as"))
-		if s.Type == hub.StepConfirm {
-			s.Until = strings.TrimSpace(v.form("until"))
-			length("every", &s.Every)
-			length("for", &s.For)
+		v.readCall(s, at, &wrong)
+		s.As = strings.TrimSpace(v.form("as"))
+		switch s.Type {
+		case hub.StepConfirm:
+			s.Until, s.Every, s.For = v.typedRule("until"), length("every", "/every"), length("for", "/for")
+		case hub.StepFetch:
+			again := hub.Again{Status: entries(v.form("again_status")), Version: strings.TrimSpace(v.form("again_version")), Every: length("again_every", "/again/every"), For: length("again_for", "/again/for")}
+			if s.Again = nil; len(again.Status) > 0 || again.Version != "" || again.Every != 0 || again.For != 0 {
+				s.Again = &again
+			}
 		}
 	case hub.StepMap:
 		s.As = strings.TrimSpace(v.form("as"))
 		v.readMap(s)
 	case hub.StepUpsert:
 		v.readWrite(s)
+		s.As = strings.TrimSpace(v.form("as"))
 	case hub.StepMail:
 		s.To, s.Subject, s.Body = entries(v.form("to")), v.form("subject"), v.form("text")
+		s.ReplyTo, s.Domains, s.Language = strings.TrimSpace(v.form("reply_to")), entries(v.form("domains")), strings.TrimSpace(v.form("language"))
 	case hub.StepPublish:
 		e := hub.PublishEvent{}
 		if s.Event != nil {
@@ -161,11 +179,36 @@ func (v *visit) readStep(s *hub.Step, n int) error {
 				wrong.Add(at+"/event/data", "is not JSON")
 			}
 		}
-		s.Event = &e
+		s.Event, s.As = &e, strings.TrimSpace(v.form("as"))
 	case hub.StepWait:
-		length("for", &s.For)
+		s.For = length("for", "/for")
 	}
 	return wrong.Err()
+}
+
+// readCall reads the fields of a call. What is left empty throughout is left out of the step, as it was.
+func (v *visit) readCall(s *hub.Step, at string, wrong *hub.Problems) {
+	was := deref(s.Request)
+	request := was
+	v.typedRequest(at, &request, &was, wrong)
+	s.Request = &request
+	stored := deref(s.Auth)
+	auth := v.typedAuth(&stored)
+	if s.Auth != nil || auth.Type != hub.AuthNone || auth.CA != "" {
+		s.Auth = &auth
+	}
+	success := deref(s.Success)
+	v.typedSuccess(&success)
+	if s.Success = nil; len(success.Status) > 0 || success.Condition != "" || len(success.Final) > 0 {
+		if len(success.Status) == 0 {
+			success.Status = nil // the usual ones
+		}
+		s.Success = &success
+	}
+	limits := v.typedLimits(at, wrong)
+	if s.Limits != nil || limits != (hub.Limits{}) {
+		s.Limits = &limits
+	}
 }
 
 // mapRow is one field of a map step: what it is called, what goes into it, and by which table it is translated.

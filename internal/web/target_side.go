@@ -38,9 +38,12 @@ func (v *visit) targetSide(t *hub.Target, refused error, offText string) (target
 		return s, err
 	}
 	s.Spark = v.spark(f.days[t.No])
-	s.Delivered, s.Failed, _ = f.days[t.No].sums()
+	delivered, failed, retried := f.days[t.No].sums()
+	s.Delivered, s.Failed = delivered, failed+retried
 	if t.State != hub.Active {
-		s.Why = v.lang.Sentence(t.StateWhy)
+		if !s.Off { // that it is off, and by whom, Since says
+			s.Why = v.lang.Sentence(t.StateWhy)
+		}
 		s.Since = v.lang.Text("web_webhook.since."+string(t.State), "who", t.StateBy, "date", v.lang.Date(t.StateAt, v.zone), "time", v.clock(t.StateAt))
 	}
 	if s.Deliveries, err = v.deliveryLines(*t); err != nil {

@@ -66,7 +66,7 @@ func (v *visit) tenantForm(t *settings.Tenant, refusal error) tenantView {
 	page.Form = v.newForm(action, refusal,
 		Field{Name: "name", Pointer: "/name", Label: text("web.column.name"), Value: from.Name, Required: true},
 		Field{Name: "uid", Pointer: "/uid", Label: text("web_settings.uid"), Hint: text("web_settings.uid_hint"), Value: tenantUID(&from), Mono: true},
-		Field{Name: "metadata", Pointer: "/metadata", Label: text("web_settings.metadata"), Hint: text("web_settings.metadata_hint", "example", `{"customer": 4711}`), Type: "textarea", Value: string(from.Metadata), Mono: true},
+		Field{Name: "metadata", Pointer: "/metadata", Label: text("web_settings.metadata"), Hint: text("web_settings.metadata_hint", "example", `{"customer": 4711}`), Type: "textarea", Value: string(from.Metadata), Mono: true, Code: codeJSON},
 		Field{Name: "private", Pointer: "/allow_private", Label: text("web_settings.tenant_private"), Hint: text("web_settings.tenant_private_hint"), Type: "textarea", Value: narrowedLines(from.AllowPrivate), Mono: true})
 	if t != nil {
 		page.Form.ETag = v.heldAt(t.ETag(), refusal)

@@ -132,11 +132,7 @@ func (h *history) tell(e *hub.Event) error {
 	if err := h.cameIn(e); err != nil {
 		return err
 	}
-	fates, err := h.routed.Fates(h.ctx(), e.ID)
-	if err != nil {
-		return err
-	}
-	rows, err := h.Store.DeliveriesOf(h.ctx(), h.tenant(), e.ID)
+	fates, rows, err := h.routed.Of(h.ctx(), e)
 	if err != nil {
 		return err
 	}
@@ -157,7 +153,7 @@ func (h *history) tell(e *hub.Event) error {
 				skipped = append(skipped, f)
 				continue
 			}
-			attempts, err := h.attempts(d)
+			attempts, err := h.attempts(e, d)
 			if err != nil {
 				return err
 			}
@@ -173,16 +169,12 @@ func (h *history) tell(e *hub.Event) error {
 	return nil
 }
 
-func (h *history) attempts(d *store.DeliveryRow) ([]hub.Attempt, error) {
+func (h *history) attempts(e *hub.Event, d *store.DeliveryRow) ([]hub.Attempt, error) {
 	if h.budget <= 0 {
 		return nil, nil
 	}
 	h.budget--
-	attempts, err := h.Store.Attempts(h.ctx(), h.tenant(), d.ID())
-	if hub.CodeOf(err) == hub.NotFound { // finished and cleared away meanwhile
-		return nil, nil
-	}
-	return attempts, err
+	return h.Store.AttemptsOf(h.ctx(), d, e.Data)
 }
 
 // fate keeps the newest thing that can be said of each target: a delivery says more than that there is none.

@@ -13,6 +13,7 @@ func historyRoutes() []route {
 		{"GET", "/events", viewer, (*visit).eventsPage, false},
 		{"GET", "/events/new", operator, (*visit).newEventPage, false},
 		{"POST", "/events/new", operator, (*visit).publishEvent, false},
+		{"POST", "/events/new/several", operator, (*visit).publishSeveral, false},
 		{"GET", "/events/{event}", viewer, (*visit).eventPage, false},
 		{"POST", "/events/{event}/replay", operator, (*visit).replayEvent, false},
 

@@ -104,7 +104,7 @@ func (v *visit) showTable(refusal error) error {
 		set, action, etag, title = t.TranslationTable, tableAddress(t), t.ETag(), t.Name
 		page.Name, page.Path, page.Stops = t.Name, action, t.Default == nil
 	}
-	fallback := textOf(set.Default)
+	fallback := deref(set.Default)
 	if refusal != nil || v.form("do") == "rows" {
 		page.Rows, page.Stops = v.typedRows(), v.form("unknown") != "default"
 	} else {
@@ -122,7 +122,7 @@ func (v *visit) showTable(refusal error) error {
 	}
 	page.Form = v.newForm(action, refusal,
 		Field{Name: "name", Pointer: "/name", Label: v.lang.Text("web.column.name"), Value: set.Name, Required: true},
-		Field{Name: "description", Pointer: "/description", Label: v.lang.Text("web_pipeline.description"), Value: set.Description},
+		Field{Name: "description", Pointer: "/description", Label: v.lang.Text("web_pipeline.description"), Type: "textarea", Value: set.Description},
 		Field{Name: "default", Pointer: "/default", Label: v.lang.Text("web_pipeline.default"), Value: fallback})
 	page.Form.ETag = v.heldAt(etag, refusal)
 	if t != nil && hub.CodeOf(refusal) == hub.PreconditionFailed {
@@ -199,7 +199,7 @@ func (v *visit) typedRows() []wordRow {
 // readTable makes settings of the rows. A word without a translation stays out, unless it was stored so.
 func (v *visit) readTable(old map[string]string) (json.RawMessage, error) {
 	var wrong hub.Problems
-	set := hub.TranslationTable{Name: strings.TrimSpace(v.form("name")), Description: v.form("description"), Entries: map[string]string{}}
+	set := hub.TranslationTable{Name: strings.TrimSpace(v.form("name")), Description: unixLines(v.form("description")), Entries: map[string]string{}}
 	for _, row := range v.typedRows() {
 		before, stored := old[row.Theirs]
 		_, twice := set.Entries[row.Theirs]

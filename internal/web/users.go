@@ -103,7 +103,7 @@ func (v *visit) roleField(value hub.Role) Field {
 func (v *visit) userForm(u *settings.User, refusal error) userView {
 	text := v.lang.Text
 	page := userView{Title: text("web_settings.user_new"), New: u == nil}
-	from, action, until := hub.User{Role: hub.Operator}, "/settings/users/new", ""
+	from, action, until := hub.User{Role: hub.Operator, TimeZone: v.who.User.TimeZone}, "/settings/users/new", ""
 	if u != nil {
 		from, action, page.Title, page.Email = u.User, userPath(u), u.Name, u.Email
 	} else if v.r.URL.Query().Get("days") == "1" {
@@ -112,7 +112,7 @@ func (v *visit) userForm(u *settings.User, refusal error) userView {
 	page.Form = v.newForm(action, refusal,
 		Field{Name: "name", Pointer: "/name", Label: text("web_login.name"), Value: from.Name, Autocomplete: "off", Required: true},
 		Field{Name: "email", Pointer: "/email", Label: text("web_login.email"), Type: "email", Value: from.Email, Autocomplete: "off", Required: true},
-		v.roleField(from.Role), v.untilField(from.ExpiresAt, until))
+		v.roleField(from.Role), v.untilField(from.ExpiresAt, until), v.languageField(from.Language), v.zoneField(from.TimeZone))
 	if u != nil {
 		page.Form.ETag = v.heldAt(v.Settings.UserETag(*u), refusal)
 		page.Password = v.made.of(v.token, u.ID, v.moment).Reveal()
@@ -147,7 +147,8 @@ func (v *visit) createUser() error {
 		return err
 	}
 	u := hub.User{
-		Name: v.form("name"), Email: v.form("email"), Role: hub.Role(v.form("role")), TimeZone: v.who.User.TimeZone, ExpiresAt: v.until(nil),
+		Name: v.form("name"), Email: v.form("email"), Role: hub.Role(v.form("role")), ExpiresAt: v.until(nil),
+		Language: v.form("language"), TimeZone: v.form("time_zone"),
 	}
 	made, err := v.Settings.CreateUser(v.ctx(), v.tenant(), u, hash, v.by())
 	if err != nil {
@@ -172,7 +173,10 @@ func (v *visit) saveUser() error {
 	if err != nil {
 		return err
 	}
-	patch, err := json.Marshal(map[string]any{"name": v.form("name"), "email": v.form("email"), "role": v.form("role"), "expires_at": v.until(u.ExpiresAt)})
+	patch, err := json.Marshal(map[string]any{
+		"name": v.form("name"), "email": v.form("email"), "role": v.form("role"), "expires_at": v.until(u.ExpiresAt),
+		"language": v.form("language"), "time_zone": v.form("time_zone"),
+	})
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,12 @@ package web
 
 import (
 	"strings"
-	"unicode"
+
+	"hacek/internal/hub"
 )
 
-// visible writes control and bidi characters as signs one can see: a text of somebody else must not turn a line round,
-// hide in it or end it unseen (rule 18). Line feeds and tabs stay.
+// visible writes what nobody sees as signs one can see: a text of somebody else must not turn a line round, hide in it or
+// end it unseen (rule 18). Line feeds and tabs stay.
 func visible(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -16,16 +17,11 @@ func visible(text string) string {
 			return 0x2400 + r // the pictures of the control codes
 		case r == 0x7f:
 			return '␡'
-		case unicode.Is(unicode.Cc, r), bidi(r), r == 0xfeff, r >= 0x200b && r <= 0x200d, r == 0x2028, r == 0x2029:
+		case hub.Hidden(r):
 			return '�'
 		}
 		return r
 	}, strings.ToValidUTF8(text, "�"))
-}
-
-// bidi are the characters that change the direction of what follows.
-func bidi(r rune) bool {
-	return r == 0x061c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
 // longText is how much of a text a page shows at once, in characters.

@@ -31,6 +31,7 @@ type visit struct {
 	zone   *time.Location
 	moment time.Time // the same for the whole page
 	seen   uint64    // changes before anything was read
+	edits  bool      // the page has a field with an editor
 }
 
 // maxForm bounds the body of a form, in bytes.

@@ -55,7 +55,11 @@ func (v *visit) webhook(refusal error) (webhookView, error) {
 	if err != nil {
 		return webhookView{}, err
 	}
-	side, err := v.targetSide(&t, refusal, "web_webhook.is_off")
+	off := "web_webhook.is_off"
+	if !v.may(hub.Editor) {
+		off = "web_webhook.is_off_seen" // without the switch
+	}
+	side, err := v.targetSide(&t, refusal, off)
 	e := &t.Endpoint
 	return webhookView{
 		targetSide: side, ID: t.ID.Text(hub.EndpointPrefix), Name: t.Name, Method: methodOf(e), URL: e.Request.URL,
@@ -87,9 +91,9 @@ func (v *visit) settingsOf(e *hub.Endpoint) []setting {
 		retries = append(retries, v.lang.Duration(d.D()))
 	}
 	facts := []setting{
-		{v.lang.Text("web_webhooks.events"), words(v.eventWords(e.Subscription.EventTypes))},
+		{v.lang.Text("web_webhooks.events"), cmp.Or(words(v.eventWords(e.Subscription.EventTypes)), v.lang.Text("web_webhooks.all_events"))},
 		{v.lang.Text("web_webhook.condition"), condition},
-		{v.lang.Text("web_webhook.signature"), words(e.Signature.Schemes)},
+		{v.lang.Text("web_webhook.signature"), cmp.Or(v.signatureWords(e.Signature.Schemes), v.lang.Text("web_webhook.none"))},
 		{v.lang.Text("web_webhook.auth"), v.lang.Text("web_webhook.auth." + cmp.Or(e.Auth.Type, hub.AuthNone))},
 		{v.lang.Text("web_webhook.retries"), words(retries)},
 		{v.lang.Text("web_webhook.success"), words(e.Success.Status)},
@@ -105,6 +109,25 @@ func (v *visit) settingsOf(e *hub.Endpoint) []setting {
 		own = own[:2]
 	}
 	return append(facts, given(own...)...)
+}
+
+// signatureWord is what the form and the page call a way to sign.
+func (v *visit) signatureWord(scheme string) string {
+	switch scheme {
+	case hub.SchemeStandard:
+		return "Standard Webhooks (HMAC-SHA256)"
+	case hub.SchemeEd25519:
+		return "Standard Webhooks (Ed25519)"
+	}
+	return v.lang.Text("web_webhook.scheme_hmac")
+}
+
+func (v *visit) signatureWords(schemes []string) string {
+	var all []string
+	for _, scheme := range schemes {
+		all = append(all, v.signatureWord(scheme))
+	}
+	return words(all)
 }
 
 func (v *visit) deliveryLines(t hub.Target) ([]deliveryLine, error) {

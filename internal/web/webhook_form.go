@@ -9,24 +9,22 @@ import (
 
 // webhookFormView is what webhook_form.html shows: all settings of one webhook, the call they make, and its test.
 type webhookFormView struct {
-	ID, Name                         string // "" while it is new
-	Title                            string
-	Badge                            Badge
-	Form                             *Form
-	Simple, Active, Compress, Judged bool
-	Groups                           []webhookGroup
-	Rules                            conditionRules
-	Hundred                          *hundred
-	Payload, FieldsMode              string
-	Schemes                          []webhookTick
-	Variables                        []settings.Variable
-	SampleType                       string
-	With                             []Option
-	Preview                          *webhookPreview
-	Test                             *webhookTest
-	Week                             *week
-	AskMove                          bool // what waits would go to another address
-	Signatures                       []signaturePart
+	ID, Name string // "" while it is new
+	Title    string
+	Badge    Badge
+	callForm
+	Simple, Active, Judged bool
+	Groups                 []webhookGroup
+	Rules                  conditionRules
+	Hundred                *hundred
+	Schemes                []webhookTick
+	SampleType             string
+	With                   []Option
+	Preview                *webhookPreview
+	Test                   *webhookTest
+	Week                   *week
+	AskMove                bool // what waits would go to another address
+	Signatures             []signaturePart
 }
 
 // signaturePart is one HMAC of the form.
@@ -35,20 +33,6 @@ type signaturePart struct {
 	Place     string // what its fields are named after
 	Fields    []*Field
 	MayRemove bool
-}
-
-// insertList is the list of variables beside one field.
-type insertList struct {
-	Field     string
-	Variables []settings.Variable
-}
-
-// mostInserted is how many variables stand beside a field; whoever needs more writes the name.
-const mostInserted = 100
-
-// Insert is the list for the field with an id.
-func (w webhookFormView) Insert(field string) insertList {
-	return insertList{field, w.Variables[:min(len(w.Variables), mostInserted)]}
 }
 
 func (v *visit) newWebhookPage() error {
@@ -168,7 +152,7 @@ func (v *visit) refuseWebhook(t *hub.Target, e hub.Endpoint, refusal error) erro
 
 // webhookForm builds the page for an endpoint as it is stored or was typed; refusal is what saving was answered.
 func (v *visit) webhookForm(t *hub.Target, e hub.Endpoint, refusal error) (webhookFormView, error) {
-	page := webhookFormView{Title: v.lang.Text("web_webhook.new_title"), Active: e.Active, Compress: e.Request.Compress, Payload: e.Request.Payload, Simple: v.r.FormValue("view") != "expert"}
+	page := webhookFormView{Title: v.lang.Text("web_webhook.new_title"), Active: e.Active, callForm: callOf(&e.Request), Simple: v.r.FormValue("view") != "expert"}
 	action := "/webhooks/new/own"
 	if t != nil {
 		page.ID, page.Name, page.Title, page.Badge = t.ID.Text(hub.EndpointPrefix), t.Name, t.Name, v.targetBadge(t)
@@ -210,9 +194,8 @@ func (v *visit) webhookForm(t *hub.Target, e hub.Endpoint, refusal error) (webho
 		}
 	}
 	page.Simple = page.Simple && len(page.Form.Wrong) == 0
-	page.FieldsMode = fieldsMode(&e)
-	for _, scheme := range []struct{ name, title string }{{hub.SchemeStandard, "Standard Webhooks (HMAC-SHA256)"}, {hub.SchemeEd25519, "Standard Webhooks (Ed25519)"}, {hub.SchemeHMAC, v.lang.Text("web_webhook.scheme_hmac")}} {
-		page.Schemes = append(page.Schemes, webhookTick{scheme.name, scheme.title, slices.Contains(e.Signature.Schemes, scheme.name)})
+	for _, scheme := range []string{hub.SchemeStandard, hub.SchemeEd25519, hub.SchemeHMAC} {
+		page.Schemes = append(page.Schemes, webhookTick{scheme, v.signatureWord(scheme), slices.Contains(e.Signature.Schemes, scheme)})
 	}
 	for i, place := range places {
 		part := signaturePart{N: i + 1, Place: place, MayRemove: len(places) > 1}
@@ -290,22 +273,10 @@ func (v *visit) webhookDiffers(stored, typed *hub.Endpoint) (list []difference) 
 	note(text("is_active"), tick(typed.Active), tick(stored.Active))
 	note(v.lang.Text("web_webhooks.events"), words(typed.Subscription.EventTypes), words(stored.Subscription.EventTypes))
 	note(text("condition"), typed.Subscription.Condition, stored.Subscription.Condition)
-	note(text("body"), text("payload."+typed.Request.Payload), text("payload."+stored.Request.Payload))
-	note(text("fields_mode"), text("fields_"+fieldsMode(typed)), text("fields_"+fieldsMode(stored)))
+	note(text("fields_mode"), text("fields_"+fieldsMode(&typed.Request)), text("fields_"+fieldsMode(&stored.Request)))
 	note(text("compress"), tick(typed.Request.Compress), tick(stored.Request.Compress))
-	note(text("signature"), words(typed.Signature.Schemes), words(stored.Signature.Schemes))
+	note(text("signature"), v.signatureWords(typed.Signature.Schemes), v.signatureWords(stored.Signature.Schemes))
 	return list
-}
-
-// fieldsMode is how much of the event's data is sent.
-func fieldsMode(e *hub.Endpoint) string {
-	switch {
-	case e.Request.Fields == nil:
-		return "all"
-	case len(*e.Request.Fields) == 0:
-		return "none"
-	}
-	return "some"
 }
 
 // showWeek shows first what the change would have done to last week's events.

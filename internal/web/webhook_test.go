@@ -54,7 +54,7 @@ func formOf(t *testing.T, page, action string) url.Values {
 			case a["type"] == "checkbox" && value == "":
 				value = "on"
 			case strings.HasPrefix(field[0], "<textarea"):
-				value = html.UnescapeString(strings.TrimPrefix(field[3], "\n"))
+				value = strings.ReplaceAll(html.UnescapeString(strings.TrimPrefix(field[3], "\n")), "\n", "\r\n")
 			case strings.HasPrefix(field[0], "<select"):
 				options := formOption.FindAllStringSubmatch(field[5], -1)
 				for i, o := range options {
@@ -146,13 +146,13 @@ func TestAWebhookIsMadeAndTestedOnOnePage(t *testing.T) {
 func TestE8_SavingTheFormUntouchedChangesNothing(t *testing.T) {
 	h, b := editor(t)
 	for name, text := range map[string]string{
-		"rich": `{"name":"rich","uid":"erp-7","description":"two\nlines","subscription":{"event_types":["b.*","a.x","order.*"],"sources":["api"],"channels":["shop-cz","shop-sk"],"condition":"data.a == \"x\" && num(data.b) > 5.0"},
+		"rich": `{"name":"rich","uid":"erp-7","description":"two\nlines","subscription":{"event_types":["b.*","a.x","order.*"],"sources":["api"],"channels":["shop-cz","shop-sk"],"condition":"data.a == \"x\" // the shop\n && num(data.b) > 5.0"},
 			"request":{"method":"PUT","url":"https://wms.example/in/#order.id#?a=1","query":{"q":"#order.id#"},"headers":{"X-A":"1: 2"},"body":"{\"a\": \"#b#\"}\n","content_type":"application/xml","charset":"utf-8","missing":"null","timeout":"3s","compress":true,"attributes":{"a":"line one\nline two","b":"x=y"}},
 			"auth":{"type":"exchange","request":{"method":"POST","url":"https://id.example/login","headers":{"X-Key":"planted-1"},"body":"planted-2"},"token_path":"token","expires_path":"in","header":"Authorization: Bearer #token#"},
 			"signature":{"schemes":["standard-webhooks","hmac"],"hmac":[{"header":"X-Sign","secret":"planted-3-long-enough"},{"header":"X-Two","secret":"planted-4-long-enough"}]},
-			"retry":{"intervals":["5s","1h30m"],"jitter":0.3},"success":{"status":["2xx","409"],"condition":"response.status != 204","final":[{"status":["400"]},{"condition":"response.status ==\n 422"},{"status":["409","5xx"],"condition":"response.json.a == 7"}]},
+			"retry":{"intervals":["5s","1h30m"],"jitter":0.3},"success":{"status":["2xx","409"],"condition":"response.status !=\n 204","final":[{"status":["400"]},{"condition":"response.status ==\n 422"},{"status":["409","5xx"],"condition":"response.json.a == 7"}]},
 			"order":{"by":"key","stuck":{"set_aside_after":4}},"limits":{"rate":"20/m","concurrency":3},"disable_after":"3d","notify":{"after_failures":7,"language":"cs"},"labels":{"team":"a","x=y":"b"}}`,
-		"thin":  `{"name":"thin","request":{"url":"https://wms.example/in","fields":["order.code","lines[].sku"],"table":"orders"},"signature":{"schemes":[]}}`,
+		"thin":  `{"name":"thin","description":"two\nlines","request":{"url":"https://wms.example/in","fields":["order.code","lines[].sku"],"table":"orders"},"signature":{"schemes":[]}}`,
 		"bare":  `{"name":"bare","active":false,"request":{"url":"https://wms.example/in","fields":[]},"auth":{"type":"oauth2","token_url":"https://id.example/t","client_id":"c","client_secret":"planted-5","scopes":["a","b"]}}`,
 		"none":  `{"name":"none","request":{"url":"https://wms.example/in","payload":"none"},"auth":{"type":"api_key","in":"query","name":"k","value":"planted-6"}}`,
 		"basic": `{"name":"basic","subscription":{"condition":"data.lines.exists(l, l.sku == \"A\")"},"request":{"url":"https://wms.example/in"},"auth":{"type":"basic","username":"u","password":"planted-7"}}`,
@@ -245,14 +245,14 @@ func TestWhatIsWrongIsMarkedAndKept(t *testing.T) {
 	}
 	form.Set("do", "save")
 	form.Set("name", "WMS mine")
-	late := b.do("POST", path, form).want(http.StatusPreconditionFailed).has("Somebody has changed this meanwhile", `value="WMS mine"`, "Somebody else stored this meanwhile", "WMS two", "7s", `value="&#34;2&#34;"`)
+	late := b.do("POST", path, form).want(http.StatusPreconditionFailed).has("Somebody has changed this meanwhile", `value="WMS mine"`, "Somebody else saved other values meanwhile", "WMS two", "7s", `value="&#34;2&#34;"`)
 	again := formOf(t, late.text, path)
 	again.Set("do", "save")
 	b.do("POST", path, again).want(http.StatusSeeOther)
 	h.one("WMS mine")
 }
 
-func TestAConditionIsSeenOnLastWeeksEventsFirst(t *testing.T) {
+func TestN11_AConditionIsSeenOnLastWeeksEventsFirst(t *testing.T) {
 	h, b := editor(t)
 	made := h.endpoint(h.tenant, "WMS")
 	for i, total := range []string{"50.00", "150.00", "250.00"} {
@@ -334,7 +334,11 @@ func TestAWebhookIsSwitchedOffMovedAndDeleted(t *testing.T) {
 	form.Set("backlog", "on")
 	b.do("POST", path+"/edit", form).want(http.StatusSeeOther)
 	b.post(path+"/switch", "to", "off").want(http.StatusSeeOther)
-	b.get(path).want(200).has("Switched off by The editor", "Switch on</button>", "Switch it on at the top of this page")
+	b.get(path).want(200).
+		has("Switched off by The editor", "Switch on</button>", "Switch it on at the top of this page", "Standard Webhooks (HMAC-SHA256)").
+		hasNot("<p>switched off</p>", "standard-webhooks")
+	h.user(h.tenant, hub.Viewer, nil)
+	h.as("viewer@example.com").get(path).want(200).has("Somebody who may change settings can switch it on").hasNot("Switch it on at the top", "Switch on</button>")
 	b.post(path+"/switch", "to", "on").want(http.StatusSeeOther)
 	form = formOf(t, b.get(path+"/delete").want(200).has("One waiting delivery will be cancelled.").text, path+"/delete")
 	b.do("POST", path+"/delete", form).want(http.StatusSeeOther)

@@ -28,7 +28,7 @@ func TestC4_AWebhookIsTestedBeforeItIsSaved(t *testing.T) {
 		form.Set(name, value)
 	}
 	tried := b.do("POST", "/webhooks/new/own", form).want(200).
-		has("Did not work", "that is not delivered", "What the rule saw", "response.status", "response.json.ok", "false", "q&lt;7", "nothing is saved", "a key for this test only", `value="Sklad"`, "not sent back. Type it again").
+		has("Did not work", "that is not delivered", "What the rule saw", "response.status", "response.json.ok", "false", "q&lt;7", "nothing is saved", "a key for this test only", `value="Sklad"`, "not shown again. Type it once more").
 		hasNot("planted-token")
 	if again := formOf(t, tried.text, "/webhooks/new/own"); again.Get("url") != receiver.URL+"/new" || again.Get("own_types") != "order.created" {
 		t.Errorf("what was typed has become %v", again)

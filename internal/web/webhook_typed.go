@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +32,7 @@ func (v *visit) typedEndpoint(stored hub.Endpoint) (hub.Endpoint, error) {
 	}
 	var wrong hub.Problems
 	line := func(name string) string { return strings.TrimSpace(v.form(name)) }
-	e.Name, e.Description, e.Active = line("name"), v.form("description"), v.r.PostForm.Has("active")
+	e.Name, e.Description, e.Active = line("name"), unixLines(v.form("description")), v.r.PostForm.Has("active")
 	e.Subscription.EventTypes = append(slices.Clone(v.r.PostForm["types"]), entries(v.form("own_types"))...)
 	slices.Sort(e.Subscription.EventTypes)
 	e.Subscription.EventTypes = slices.Compact(e.Subscription.EventTypes)
@@ -43,10 +42,10 @@ func (v *visit) typedEndpoint(stored hub.Endpoint) (hub.Endpoint, error) {
 	e.Subscription.Condition = v.typedCondition(&stored, &wrong)
 	e.Subscription.Channels = entries(v.form("channels"))
 	v.typedOurs(&e, &stored, &wrong)
-	v.typedRequest(&e, &stored, &wrong)
+	v.typedRequest("", &e.Request, &stored.Request, &wrong)
 	e.Auth = v.typedAuth(&stored.Auth)
 	v.typedSignature(&e, &stored)
-	v.typedTrouble(&e, &wrong)
+	v.typedHandling(endpointHandling(&e), &wrong)
 	return e, wrong.Err()
 }
 
@@ -56,11 +55,8 @@ func (v *visit) typedOurs(e, stored *hub.Endpoint, wrong *hub.Problems) {
 	if v.portal != nil {
 		return
 	}
-	uid := strings.TrimSpace(v.form("uid"))
-	e.UID, e.Subscription.Sources = &uid, entries(v.form("sources"))
-	if unixLines(v.form("labels")) != linesOf(stored.Labels, "=") { // else a name that holds = stays what it is
-		e.Labels = v.typedLines("labels", "=", "/labels", wrong)
-	}
+	e.UID, e.Subscription.Sources = v.typedUID(), entries(v.form("sources"))
+	e.Labels = v.typedLabels(stored.Labels, wrong)
 }
 
 func sameMembers(a, b []string) bool {
@@ -72,7 +68,7 @@ func sameMembers(a, b []string) bool {
 func (v *visit) typedCondition(stored *hub.Endpoint, wrong *hub.Problems) string {
 	c := v.typedRules()
 	if c.ByText {
-		return strings.TrimSpace(v.form("condition"))
+		return v.typedRule("condition")
 	}
 	text, bad := c.condition()
 	if bad > 0 {
@@ -86,37 +82,10 @@ func (v *visit) typedCondition(stored *hub.Endpoint, wrong *hub.Problems) string
 	return text
 }
 
-func (v *visit) typedRequest(e, stored *hub.Endpoint, wrong *hub.Problems) {
-	r := &e.Request
-	r.Method, r.URL = v.form("method"), strings.TrimSpace(v.form("url"))
-	r.Payload = v.form("payload")
-	r.ContentType, r.Charset = strings.TrimSpace(v.form("content_type")), strings.TrimSpace(v.form("charset"))
-	r.Table, r.Missing, r.Compress = strings.TrimSpace(v.form("table")), v.form("missing"), v.r.PostForm.Has("compress")
-	r.Query = v.typedLines("query", "=", "/request/query", wrong)
-	r.Headers = v.typedLines("headers", ":", "/request/headers", wrong)
-	r.Attributes = v.typedLines("attributes", "=", "/request/attributes", wrong)
-	r.Timeout = v.typedDuration("timeout", "/request/timeout", wrong)
-	r.Body, r.Fields = nil, nil
-	switch r.Payload {
-	case hub.PayloadTemplate:
-		body := unixLines(v.form("body"))
-		if was := deref(stored.Request.Body); unixLines(was) == body {
-			body = was
-		}
-		r.Body = &body
-	case hub.PayloadNone:
-	default:
-		switch v.form("fields_mode") {
-		case "some":
-			list := entries(v.form("fields"))
-			r.Fields = &list
-		case "none":
-			r.Fields = &[]string{}
-		}
-	}
-}
-
 func unixLines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
+
+// typedRule is a condition, which may have several lines.
+func (v *visit) typedRule(name string) string { return strings.TrimSpace(unixLines(v.form(name))) }
 
 // typedLines reads names and values one a line.
 func (v *visit) typedLines(name, join, pointer string, wrong *hub.Problems) map[string]string {
@@ -163,51 +132,6 @@ func (v *visit) typedNumber(name, pointer string, wrong *hub.Problems) int {
 		wrong.Add(pointer, "%s", v.lang.Text("web_webhook.whole_number"))
 	}
 	return n
-}
-
-// typedAuth takes only what belongs to the type. A secret that was left empty stays, while the type stays.
-func (v *visit) typedAuth(stored *hub.Auth) hub.Auth {
-	a := hub.Auth{Type: v.form("login_type"), CA: unixLines(v.form("ca"))}
-	same := a.Type == stored.Type
-	secret := func(name string, was hub.Secret) hub.Secret {
-		if typed := unixLines(v.form(name)); typed != "" {
-			return hub.NewSecret(typed)
-		}
-		if same && !was.IsZero() {
-			return hub.NewSecret(hub.Masked)
-		}
-		return hub.Secret{}
-	}
-	line := func(name string) string { return strings.TrimSpace(v.form(name)) }
-	switch a.Type {
-	case hub.AuthBearer:
-		a.Token = secret("secret_token", stored.Token)
-	case hub.AuthBasic:
-		a.Username, a.Password, a.Header = line("login_user"), secret("secret_password", stored.Password), line("login_header")
-	case hub.AuthAPIKey:
-		a.In, a.Name, a.Value = line("api_in"), line("api_name"), secret("secret_value", stored.Value)
-	case hub.AuthOAuth2:
-		a.TokenURL, a.ClientID, a.ClientSecret = line("grant_url"), line("grant_client"), secret("secret_client", stored.ClientSecret)
-		a.Scopes = strings.Fields(v.form("grant_scopes"))
-	case hub.AuthExchange:
-		was := &hub.Exchange{}
-		if same && stored.Request != nil {
-			was = stored.Request
-		}
-		a.Request = &hub.Exchange{
-			Method: line("login_method"), URL: line("login_url"), ContentType: line("login_media"), Body: secret("secret_body", was.Body),
-			Headers: map[string]hub.Secret{},
-		}
-		for one := range strings.SplitSeq(unixLines(v.form("secret_headers")), "\n") {
-			if name, value, found := strings.Cut(one, ":"); found {
-				a.Request.Headers[strings.TrimSpace(name)] = hub.NewSecret(strings.TrimSpace(value))
-			}
-		}
-		a.TokenPath, a.ExpiresPath, a.Header = line("answer_path"), line("answer_expires"), line("login_header")
-	case hub.AuthCertificate:
-		a.Certificate, a.Key = unixLines(v.form("certificate")), secret("secret_pem", stored.Key)
-	}
-	return a
 }
 
 func (v *visit) typedSignature(e, stored *hub.Endpoint) {
@@ -258,71 +182,4 @@ func (v *visit) typedPlaces() []string {
 		return places
 	}
 	return []string{"0"}
-}
-
-var (
-	statusList = regexp.MustCompile(`^[\dxX, ]+$`)
-	finalRule  = regexp.MustCompile(`^([\dxX, ]+):(.*)$`)
-)
-
-// typedFinal reads the lines that finalLines writes.
-func typedFinal(text string) []hub.Final {
-	final := []hub.Final{}
-	for line := range strings.SplitSeq(text, "\n") {
-		line = strings.TrimSpace(line)
-		both := finalRule.FindStringSubmatch(line)
-		switch {
-		case line == "":
-		case both != nil:
-			final = append(final, hub.Final{Status: entries(both[1]), Condition: strings.TrimSpace(both[2])})
-		case statusList.MatchString(line):
-			final = append(final, hub.Final{Status: entries(line)})
-		default:
-			final = append(final, hub.Final{Condition: line})
-		}
-	}
-	return final
-}
-
-// typedTrouble reads what holds when it does not work: retries, success rule, order, limits and notices.
-func (v *visit) typedTrouble(e *hub.Endpoint, wrong *hub.Problems) {
-	e.Retry.Intervals = []hub.Duration{}
-	for i, text := range entries(v.form("retries")) {
-		d, err := hub.ParseDuration(text)
-		if err != nil {
-			wrong.Add(fmt.Sprintf("/retry/intervals/%d", i), "%v", err)
-		}
-		e.Retry.Intervals = append(e.Retry.Intervals, d)
-	}
-	if text := strings.TrimSpace(v.form("jitter")); text != percent(e.Retry.Jitter) {
-		number := strings.TrimSpace(strings.TrimSuffix(text, "%"))
-		share, err := strconv.ParseFloat(strings.ReplaceAll(number, ",", "."), 64)
-		if err != nil {
-			wrong.Add("/retry/jitter", "%s", v.lang.Text("web_webhook.percent_needed"))
-		}
-		e.Retry.Jitter = share / 100
-	}
-	e.Success.Status, e.Success.Condition = entries(v.form("success")), strings.TrimSpace(v.form("success_condition"))
-	if text := unixLines(v.form("final")); text != finalLines(e.Success.Final) { // else a condition keeps its line breaks
-		e.Success.Final = typedFinal(text)
-	}
-	e.Order.By = v.form("order_by")
-	e.Order.Stuck.SetAsideAfter = v.typedNumber("set_aside", "/order/stuck", wrong)
-	if e.Order.Stuck.SetAsideAfter < 0 {
-		wrong.Add("/order/stuck", "%s", v.lang.Text("web_webhook.whole_number"))
-	}
-	e.Limits.Rate = hub.Rate{}
-	if text := strings.TrimSpace(v.form("rate")); text != "" {
-		rate, err := hub.ParseRate(text)
-		if err != nil {
-			wrong.Add("/limits/rate", "%v", err)
-		}
-		e.Limits.Rate = rate
-	}
-	e.Limits.Concurrency = v.typedNumber("concurrency", "/limits/concurrency", wrong)
-	e.DisableAfter = v.typedDuration("disable_after", "/disable_after", wrong)
-	e.Notify = hub.Notify{
-		Failing: entries(v.form("notify_failing")), Disabled: entries(v.form("notify_disabled")), Recovered: entries(v.form("notify_recovered")),
-		AfterFailures: v.typedNumber("after_failures", "/notify/after_failures", wrong), Language: v.form("notify_language"),
-	}
 }

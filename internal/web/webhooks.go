@@ -47,12 +47,9 @@ func (v *visit) webhooks() (webhooksView, error) {
 	return page, nil
 }
 
-// eventWords names the first event types of a subscription, and how many more there are.
+// eventWords names the first event types of a subscription, and how many more there are; nil is all events.
 func (v *visit) eventWords(types []string) []string {
-	switch {
-	case len(types) == 0:
-		return []string{v.lang.Text("web_webhooks.all_events")}
-	case len(types) > eventsShown:
+	if len(types) > eventsShown {
 		return append(append([]string{}, types[:eventsShown]...), v.lang.Text("web_webhooks.more_events", "count", len(types)-eventsShown))
 	}
 	return types

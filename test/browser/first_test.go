@@ -31,6 +31,7 @@ func (w *window) turn(language string) {
 	w.do(speak(language))
 	w.press("Today")
 	w.find("the language", `(words) => document.documentElement.lang === words[0] ? document.body : null`, language)
+	w.steps = 0
 }
 
 // api calls the hub as a program does.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"hacek/internal/marked"
 	"hacek/internal/server"
-	"hacek/test/marked"
 )
 
 // chromium is the running browser; each test has a window of its own, without the cookies of others.

@@ -43,6 +43,7 @@ func TestP8_OperationsPauseRepairAndResume(t *testing.T) {
 			for _, number := range []string{"2018000058", "2018000059", "2018000060", "2018000061"} {
 				h.api(t, "POST", "/v1/events", `{"type":"order.created","key":"`+number+`","data":{}}`)
 			}
+			w.steps = 0
 			w.press(say("web.menu.today"))
 			w.see("Sklad - WMS", say("web.result.answered", "status", "503"))
 			w.find("what waits", `() => [...document.querySelectorAll("main td, main dd")].find((e) => e.textContent.trim() === "4")`)
@@ -52,10 +53,12 @@ func TestP8_OperationsPauseRepairAndResume(t *testing.T) {
 			w.fill(say("web_webhook.why"), "stock-taking until four")
 			w.press(say("web.action.pause"))
 			w.see(say("web_webhook.paused", "name", "Sklad - WMS"), "stock-taking until four", "Jana Dvořáková")
+			w.took(4)
 			w.press(say("web.menu.today"))
 			w.see("stock-taking until four")
 			w.inspect("today-paused", language)
 			w.press("Sklad - WMS")
+			w.steps = 0
 			w.press(say("web_webhook.edit_test"))
 			w.fill("URL", receiver.URL+"/in")
 			w.press(say("web.action.save"))
@@ -64,8 +67,9 @@ func TestP8_OperationsPauseRepairAndResume(t *testing.T) {
 			pace, _, _ := strings.Cut(say("web_webhook.pace", "count", "5", "duration", "§", "time", "§"), "§")
 			w.find("when it would be done", `(words) => [...document.querySelectorAll("label")].find((e) => e.innerText.trim().startsWith(words[0]) && /\d\d:\d\d/.test(e.innerText))`, pace)
 			w.inspect("webhook-paused", language)
-			w.find("the pace", `(words) => { const one = [...document.querySelectorAll("label")].find((e) => e.innerText.trim().startsWith(words[0])); one.click(); return one; }`, pace)
+			w.with(clicked, "the pace", `(words) => [...document.querySelectorAll("label")].find((e) => e.innerText.trim().startsWith(words[0]))`, pace)
 			w.press(say("web.action.resume"))
+			w.took(5)
 			w.see(say("web_webhook.resumed", "name", "Sklad - WMS"), say("web.state.active"))
 			first := next(t, came)
 			last := first
@@ -116,9 +120,10 @@ func TestP8_AnEngineerCallsTheAPI(t *testing.T) {
 			w.press(say("web_settings.keys"))
 			w.press(say("web_settings.key_new"))
 			w.fill(say("web.column.name"), "ERP")
-			w.find("a role", `(words) => { const one = [...document.querySelectorAll("label")].find((e) => e.innerText.includes(words[0])); one?.control?.click(); const option = [...document.querySelectorAll("option")].find((e) => e.text.includes(words[0])); if (option) option.selected = true; return one ?? option; }`, say("web_settings.role.editor"))
+			w.choose(say("web_settings.role"), say("web_settings.role.editor"))
 			w.press(say("web_settings.key_go"))
 			w.see(say("web_settings.key_made", "name", "ERP"))
+			w.took(11)
 			key := w.value(say("web_settings.key_shown", "name", "ERP"))
 			call := func() (int, string) {
 				request, err := http.NewRequestWithContext(t.Context(), "POST", h.url+"/v1/events", strings.NewReader(`{"type":"order.created","key":"2018000057","data":{"total":"1999.30"}}`))
@@ -150,6 +155,7 @@ func TestP8_AnEngineerCallsTheAPI(t *testing.T) {
 			}
 			w.press("2018000057")
 			w.see("1999.30", say("web_history.source_api"), field(t, made, "id"))
+			w.took(2)
 		})
 	}
 }
@@ -171,11 +177,13 @@ func TestP8_AnOfficerFindsAPerson(t *testing.T) {
 			w.fill(say("web_login.email"), "una@example.com")
 			w.fill(say("web_login.password"), janaPassword)
 			w.press(say("web_login.sign_in"))
+			w.steps = 0
 			w.search("Žofie Černá")
 			w.see("2018000057")
 			w.hidden("2018000058")
 			w.press(say("web.menu.settings"))
 			w.see(say("web_settings.kept"), say("web_settings.kept_forever"))
+			w.took(2)
 		})
 	}
 }

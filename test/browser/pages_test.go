@@ -126,7 +126,9 @@ func TestEveryPageOfThePortalIsLookedAt(t *testing.T) {
 	w.press("Secret")
 	w.press("Show secret")
 	w.see("Change secret")
+	w.holds = true // a portal speaks as its link says
 	w.glance("portal-secret-shown")
+	w.holds = false
 	w.visit(root + "/webhooks/ep_nobody")
 	w.see("There is nothing here")
 	w.inspect("portal-error-404", "en")

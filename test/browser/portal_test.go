@@ -38,8 +38,8 @@ func (h *testHub) portalLink(t *testing.T, language string) string {
 // A vendor's customer opens the link, makes a webhook with its test on one page, and sees its delivery.
 func TestP8_ACustomerLooksAfterTheirWebhooks(t *testing.T) {
 	for language, says := range map[string]struct{ add, other, name, order, test, worked, save, active, deliveries, delivered, again, try, leave, left, gone string }{
-		"cs": {"Přidat webhook", "Jakýkoli jiný systém", "Název", "Nová objednávka", "Uložit a odeslat zkoušku", "V pořádku", "Uložit", "Aktivní", "Doručení", "Doručeno", "Odeslat znovu", "1. pokus", "Odejít", "Odešli jste", "Tento odkaz už neotevírá"},
-		"de": {"Webhook anlegen", "Jedes andere System", "Name", "Neuer Auftrag", "Speichern und Test senden", "Geklappt", "Speichern", "Aktiv", "Zustellungen", "Zugestellt", "Erneut senden", "1. Versuch", "Verlassen", "Sie haben das Portal verlassen", "Dieser Link öffnet nicht mehr"},
+		"cs": {"Přidat webhook", "Jakýkoli jiný systém", "Název", "Nová objednávka", "Uložit a odeslat zkoušku", "V pořádku", "Uložit", "Aktivní", "Doručení", "Doručeno", "Odeslat znovu", "1. pokus", "Odejít", "Odešli jste", "Tento odkaz už nefunguje"},
+		"de": {"Webhook anlegen", "Jedes andere System", "Name", "Neuer Auftrag", "Speichern und Test senden", "Geklappt", "Speichern", "Aktiv", "Zustellungen", "Zugestellt", "Erneut senden", "1. Versuch", "Verlassen", "Sie haben das Portal verlassen", "Dieser Link gilt nicht mehr"},
 	} {
 		t.Run(language, func(t *testing.T) {
 			h := startHub(t)
@@ -58,6 +58,7 @@ func TestP8_ACustomerLooksAfterTheirWebhooks(t *testing.T) {
 			w.see("/in/2018000057") // the preview follows what is typed
 			w.press(says.test)
 			w.see(says.worked, "202")
+			w.took(6)
 			if got := <-taken; !strings.HasPrefix(got, "POST /in/2018000057 ") {
 				t.Errorf("the warehouse got %q", got)
 			}
@@ -102,6 +103,7 @@ func TestE8_APortalSessionThatEndsKeepsWhatWasTyped(t *testing.T) {
 			t.Parallel()
 			say, h := words(language), startHub(t)
 			w, staff := h.open(t, language), h.open(t, "en")
+			w.holds = true
 			staff.first()
 			h.customer(t, "")
 			endAll := func() {

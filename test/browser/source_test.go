@@ -13,8 +13,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// theirs is a call as Shoptet makes it, signed with a secret.
-func (h *testHub) theirs(t *testing.T, path, secret, body string) int {
+// theirs is a call as Shoptet makes it, signed with a secret; header pairs follow the body.
+func (h *testHub) theirs(t *testing.T, path, secret, body string, header ...string) int {
 	t.Helper()
 	mac := hmac.New(sha1.New, []byte(secret))
 	mac.Write([]byte(body))
@@ -24,6 +24,9 @@ func (h *testHub) theirs(t *testing.T, path, secret, body string) int {
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Shoptet-Webhook-Signature", hex.EncodeToString(mac.Sum(nil)))
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +69,7 @@ func TestE8_AnAdministratorConnectsTheShop(t *testing.T) {
 			w.fill(says.secret, shoptetSecret)
 			w.press(says.goOn)
 			w.see(says.waiting)
+			w.took(6)
 			w.inspect("source-connect", language)
 			address := w.value(says.url)
 			_, path, found := strings.Cut(address, "/in/")
@@ -193,9 +197,9 @@ func TestEverythingThatComesInIsShown(t *testing.T) {
 	w.inspect("connection-form", "en")
 }
 
-// TestARuleIsTriedOnRealRequestsFirst: whoever narrows what a source accepts sees what that would have done to the last
+// TestN11_ARuleIsTriedOnRealRequestsFirst: whoever narrows what a source accepts sees what that would have done to the last
 // week's requests, and decides then.
-func TestARuleIsTriedOnRealRequestsFirst(t *testing.T) {
+func TestN11_ARuleIsTriedOnRealRequestsFirst(t *testing.T) {
 	t.Parallel()
 	for _, language := range []string{"en", "de"} {
 		t.Run(language, func(t *testing.T) {
@@ -206,8 +210,8 @@ func TestARuleIsTriedOnRealRequestsFirst(t *testing.T) {
 			h.theirs(t, "/in/shoptet-main", shoptetSecret, strings.Replace(shoptetNotice, "order:create", "order:update", 1))
 			w := h.open(t, "en")
 			w.first()
-			w.do(speak(language))
-			w.visit("/sources")
+			w.turn(language)
+			w.press(say("web.menu.sources"))
 			w.press("Kůň & syn")
 			w.press(say("web.action.edit"))
 			w.fill(say("web_source.accept_types"), "order:create")

@@ -50,7 +50,7 @@ func TestE8_TheGuidedStartEndsWithARealEvent(t *testing.T) {
 			w.see(say("web_start.sample_done"))
 			w.press(say("web_start.see_event"))
 			w.see(say("web_history.facts"))
-			w.visit("/start/receive") // the sample is a source like any other
+			w.start(say, "web_login.start_receive") // the sample is a source like any other
 		}},
 	} {
 		for _, language := range way.languages {
@@ -118,21 +118,21 @@ func TestLookingAroundShowsAHubAtWork(t *testing.T) {
 			say := words(language)
 			w := startHub(t).open(t, "en")
 			w.first()
-			w.do(speak(language))
-			w.visit("/start/look")
+			w.turn(language)
+			w.start(say, "web_login.start_look")
 			w.press(say("web_start.sample_go"))
 			w.see(say("web_start.sample_done"), say("web_start.sample_remove_text"))
 			w.inspect("start-look", language)
 			w.press(say("web_start.sample_seen_go"))
 			w.see(say("web.state.delivered"), say("web.state.failed"), say("web.state.held"), say("web_start.sample_invoices"))
 			w.inspect("deliveries-sample", language)
-			w.visit("/")
+			w.press(say("web.menu.today"))
 			w.see(say("web_start.sample_warehouse"), say("web_start.sample_why"))
 			w.inspect("today-sample", language)
-			w.visit("/sources")
+			w.press(say("web.menu.sources"))
 			w.press(say("web_start.sample_name"))
 			w.see(say("web_start.sample_about"))
-			w.visit("/start/look")
+			w.start(say, "web_login.start_look")
 			w.press(say("web_start.sample_remove"))
 			w.see(say("web_start.sample_removed"), say("web_start.sample_go"))
 		})

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // tick presses a box, a switch or a choice by its words.
@@ -26,6 +27,7 @@ func (w *window) enter(name, value string) {
 
 func (w *window) pick(name, option string) {
 	w.Helper()
+	w.steps++
 	w.find("a choice", `(words, shown) => {
 		const field = [...document.querySelectorAll("select")].filter(shown).find((e) => e.ariaLabel === words[0]);
 		const option = [...(field?.options ?? [])].find((o) => o.text === words[1]);
@@ -64,8 +66,10 @@ func warehouse(t *testing.T) (address string, taken chan string) {
 const orderCreated = `{"title":{"en":"New order","cs":"Nová objednávka","de":"Neuer Auftrag"},"group":"order","key":"order.number",
 	"sample":{"order":{"number":"2018000057","total":"1999.30","customer":{"name":"Žofie Černá"}}}}`
 
-// TestAVariableIsInsertedByTheMenu: it puts it where the cursor is.
-func TestAVariableIsInsertedByTheMenu(t *testing.T) {
+// TestN5_AVariableIsInsertedAndTheAnswerJudged: the menu puts a variable where the cursor is, and the editor offers it after
+// a #; for the form, the preview and the keyboard the editor is the field it stands over. A rule about the answer makes a
+// failure of what the receiver calls a success.
+func TestN5_AVariableIsInsertedAndTheAnswerJudged(t *testing.T) {
 	t.Parallel()
 	h := startHub(t)
 	h.api(t, "PUT", "/v1/event-types/order.created", orderCreated)
@@ -85,18 +89,44 @@ func TestAVariableIsInsertedByTheMenu(t *testing.T) {
 	w.see("/in/2018000057") // the preview has taken notice
 	w.tick("My own")
 	w.fill("Body", `{"who": ""}`)
-	w.do(chromedp.Evaluate[chromedp.Void](`(() => { const body = document.querySelector("[data-found]"); body.setSelectionRange(9, 9); })()`))
+	w.do(chromedp.KeyEvent(kb.ArrowLeft + kb.ArrowLeft))
 	w.insert("Body", "#order.customer.name#", "Žofie Černá")
 	w.see(`"who": "Žofie Černá"`)
+	w.fill("Body", `{"total": #order.total#, "who": "Dear ", "note": }`)
+	w.see("This is not JSON; look at line 1.")
+	w.find("the place", `() => document.querySelector("[role=textbox][aria-invalid=true] .cm-fault")?.innerText === "}" ? document.body : null`)
+	w.find("colours", `() => document.querySelector(".editor .tok-propertyName") && document.querySelector(".cm-tag")?.innerText === "#order.total#" ? document.body : null`)
+	w.glance("webhook-form-editor")
+	w.do(chromedp.KeyEvent(strings.Repeat(kb.ArrowLeft, len(`", "note": }`)) + "#cust"))
+	const offer = `(words, shown, text) => [...document.querySelectorAll("[role=option]")].filter(shown).find((e) => text(e).includes(words[0]) && text(e).includes(words[1]))`
+	w.find("an offer", offer, "#order.customer.name#", "Žofie Černá")
+	w.audit("what the editor offers", "", `{runOnly: `+rules)
+	w.do(look("dark", 1280))
+	w.audit("what the editor offers, dark", "", `{runOnly: ["color-contrast"]`)
+	w.do(look("light", 1280))
+	w.with(clicked, "an offer", offer, "#order.customer.name#", "Žofie Černá")
+	w.do(chromedp.KeyEvent(kb.End + kb.ArrowLeft + `"1/2"`)) // "/" is no way to the search box here
+	w.see(`"who": "Dear Žofie Černá", "note": "1/2"`)
+	if w.do(chromedp.KeyEvent(kb.Tab)); w.ask(`document.activeElement.closest(".editor, [name=q]")`) != "null" {
+		t.Error("Tab does not lead out of the editor")
+	}
 	w.tick("Expert")
 	w.fill("Headers", "X-Total: ")
 	w.insert("Headers", "#order.total#", "1999.30")
 	w.see("x-total: 1999.30")
 	w.press("Save and test")
 	w.see("Worked")
-	if got := next(t, taken); got != `POST /in/2018000057 {"who": "Žofie Černá"}` {
+	if got := next(t, taken); got != `POST /in/2018000057 {"total": "1999.30", "who": "Dear Žofie Černá", "note": "1/2"}` {
 		t.Errorf("the warehouse got %q", got)
 	}
+	w.fill("And only if the answer", `response.json.queue == "HK-2"`)
+	w.press("Save and test")
+	w.see("that is not delivered", `the success condition says no: response.json.queue "HK-1" is not "HK-2"`)
+	next(t, taken)
+	w.fill("And only if the answer", `response.json.queue == "HK-1"`)
+	w.fill("Success rule", "409, 202")
+	w.press("Save and test")
+	w.see(`By the success rule (409, 202; response.json.queue == "HK-1") that is delivered.`)
 }
 
 // The whole journey is one page: name, events, address, test.
@@ -123,6 +153,7 @@ func TestP8_AWebhookWithItsTestIsOnePage(t *testing.T) {
 			w.see("/in/2018000057") // the preview follows what is typed
 			w.press(says.test)
 			w.see(says.worked, "202", says.rule, says.answer, "HK-1")
+			w.took(7)
 			w.inspect("webhook-tested", language)
 			if got := next(t, taken); !strings.HasPrefix(got, "POST /in/2018000057 ") || !strings.Contains(got, "Žofie Černá") {
 				t.Errorf("the warehouse got %q", got)
@@ -138,7 +169,7 @@ func TestP8_AWebhookWithItsTestIsOnePage(t *testing.T) {
 	}
 }
 
-func TestAConditionIsBuiltAndSeenOnRealEvents(t *testing.T) {
+func TestP8_N11_AConditionIsBuiltAndSeenOnRealEvents(t *testing.T) {
 	t.Parallel()
 	h := startHub(t)
 	h.api(t, "PUT", "/v1/event-types/order.created", orderCreated)
@@ -192,14 +223,14 @@ func TestAConditionIsBuiltAndSeenOnRealEvents(t *testing.T) {
 }
 
 // partOf begins a script that looks within a part of a form, found by its heading.
-const partOf = `(words, shown, text) => {
+const partOf = `(words, shown, text, typing) => {
 	const part = [...document.querySelectorAll("fieldset")].filter(shown).find((e) => e.querySelector("legend")?.textContent.trim() === words[0]);`
 
 // fillIn fills a field of a part that has a heading of its own, where other parts have fields of the same name.
 func (w *window) fillIn(part, label, value string) {
 	w.Helper()
 	w.with(written(value), "a field", partOf+`
-		return [...(part?.querySelectorAll("label") ?? [])].find((e) => text(e) === words[1])?.control;
+		return typing([...(part?.querySelectorAll("label") ?? [])].find((e) => text(e) === words[1]));
 	}`, part, label)
 }
 
@@ -224,12 +255,12 @@ func TestAWebhookSignsForTwoReaders(t *testing.T) {
 	w.tick("HMAC in a header of its own")
 	w.press("Add an HMAC")
 	w.see("HMAC 2")
+	w.glance("webhook-form-signatures")
 	for i, name := range []string{"X-Old", "X-New"} {
 		part := "HMAC " + strconv.Itoa(i+1)
 		w.fillIn(part, "Header of the signature", name)
 		w.fillIn(part, "Secret of the HMAC", name+"-a-long-enough-secret")
 	}
-	w.glance("webhook-form-signatures")
 	w.press("Save")
 	w.see("Sklad - WMS", "erp-7", "team=stock", "shop-cz")
 	publish := func(channel string) {

@@ -29,9 +29,14 @@ type window struct {
 	embeds string
 	// walks is set where each page of a list is looked at, and left at once for the next.
 	walks bool
+	// steps are the presses, ticks and fields since somebody last looked at the count.
+	steps int
+	// holds is set where a form is sent but once, or its answer keeps its language.
+	holds bool
 
 	mu     sync.Mutex
 	wrongs []string
+	method string // by which the page was asked for
 }
 
 // patience is how long a text may take to appear.
@@ -85,12 +90,24 @@ func (w *window) hear(event any) {
 		if u := e.Request.URL; !strings.HasPrefix(u, w.hub.url+"/") && !strings.HasPrefix(u, "data:") && (w.embeds == "" || !strings.HasPrefix(u, w.embeds+"/")) {
 			wrong = "a page asked another host: " + u
 		}
+		if e.Type == network.ResourceTypeDocument {
+			w.mu.Lock()
+			w.method = e.Request.Method
+			w.mu.Unlock()
+		}
 	}
 	if wrong != "" {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.wrongs = append(w.wrongs, wrong)
 	}
+}
+
+// posted says that the page is the answer to a form.
+func (w *window) posted() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.method == "POST"
 }
 
 // step is one thing that the browser is told to do.
@@ -149,7 +166,10 @@ func (w *window) find(what, script string, words ...string) chromedp.CSS {
 		for (const old of document.querySelectorAll("[data-found]")) old.removeAttribute("data-found");
 		const shown = (e) => e.getClientRects().length > 0;
 		const text = (e) => (e.getAttribute("aria-label") ?? e.innerText ?? "").replace(/\s+/g, " ").trim();
-		const found = (%s)(words, shown, text);
+		// An editor, where one is over the field, or comes: between the two what is typed would fall.
+		const typing = (label) => document.querySelector(` + "`[role=textbox][aria-labelledby~='${label?.id}']`" + `) ??
+			(label?.control?.dataset.code && document.querySelector("script[src*='editor']") && !label.control.classList.contains("covered") ? null : label?.control);
+		const found = (%s)(words, shown, text, typing);
 		found?.setAttribute("data-found", "");
 		return !!found;
 	})(%s)`
@@ -176,10 +196,20 @@ func (w *window) rest() {
 	}
 }
 
-// with does something with the element that a script finds. The page may be renewed between the look and the act, as
-// when its last part arrives, and what was found is gone; a person looks again.
+// took wants what a person did since the last count to be so many steps. docs/console.md tells them, journey by journey.
+func (w *window) took(steps int) {
+	w.Helper()
+	if w.steps != steps {
+		w.Errorf("that took %d steps, want %d", w.steps, steps)
+	}
+	w.steps = 0
+}
+
+// with does something with the element that a script finds, which is one step. The page may be renewed between the look and the act, as
+// when its last part arrives or an editor lies down over a field, and what was found is gone; a person looks again.
 func (w *window) with(act func(chromedp.CSS) step, what, script string, words ...string) {
 	w.Helper()
+	w.steps++
 	for deadline := time.Now().Add(patience); ; {
 		found := w.find(what, script, words...)
 		ctx, stop := context.WithTimeout(w.ctx, patience/6)
@@ -188,7 +218,7 @@ func (w *window) with(act func(chromedp.CSS) step, what, script string, words ..
 		if err == nil {
 			return
 		}
-		gone := errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "node with given id")
+		gone := errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "node with given id") || strings.Contains(err.Error(), "not focusable") || strings.Contains(err.Error(), "went past")
 		if !gone || time.Now().After(deadline) {
 			w.keepFor("failed")
 			w.Fatal(err)
@@ -196,7 +226,20 @@ func (w *window) with(act func(chromedp.CSS) step, what, script string, words ..
 	}
 }
 
-func clicked(found chromedp.CSS) step { return chromedp.Click(found) }
+// clicked clicks where an element stands. The page may move between the look and the click, as when a field grows: a click
+// that went past is no click.
+func clicked(found chromedp.CSS) step {
+	return chromedp.Steps(
+		chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-found]")?.addEventListener("click", (e) => e.currentTarget.removeAttribute("data-found"), { once: true, capture: true })`),
+		chromedp.Click(found),
+		chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+			err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](`(() => { if (document.querySelector("[data-found]")) throw new Error("the click went past"); })()`))
+			if err != nil && strings.Contains(err.Error(), "navigated or closed") { // it led away while it was asked
+				return nil
+			}
+			return err
+		}))
+}
 
 // pressed is clicked that notes a link: until the browser has gone where it leads, find waits.
 func pressed(found chromedp.CSS) step {
@@ -209,10 +252,12 @@ func (w *window) arrive() {
 	w.find("a whole page", `() => document.readyState === "complete" ? document.body : null`)
 }
 
-// written puts text into a field at once, as from a clipboard.
+// written puts text into a field at once, as from a clipboard; what stood there goes.
 func written(text string) func(chromedp.CSS) step {
 	return func(found chromedp.CSS) step {
-		return chromedp.Steps(chromedp.Focus(found), command(input.InsertText, input.InsertTextParams{Text: text}))
+		return chromedp.Steps(chromedp.Focus(found), chromedp.Evaluate[chromedp.Void](`((at) => at.isContentEditable ? getSelection().selectAllChildren(at) : at.select ? at.select() : document.execCommand("selectAll"))(document.activeElement)`), command(input.InsertText, input.InsertTextParams{Text: text}),
+			// An editor that was still busy keeps what stood there; a person sees that and writes again.
+			chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`((at, bare) => { if (at?.isContentEditable && bare(at.innerText).length > bare(%q).length) throw new Error("the text went past"); })(document.querySelector("[data-found]"), (text) => text.replace(/\s/g, ""))`, text)))
 	}
 }
 
@@ -227,16 +272,13 @@ func (w *window) press(word string) {
 // fill types into the field with a label; what stood there goes.
 func (w *window) fill(label, value string) {
 	w.Helper()
-	w.with(written(value), "a field", `(words, shown, text) => {
-		const label = [...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0]);
-		if (label?.control) label.control.value = "";
-		return label?.control;
-	}`, label)
+	w.with(written(value), "a field", `(words, shown, text, typing) => typing([...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0]))`, label)
 }
 
 // choose picks an option by its words, or ticks a box with a label.
 func (w *window) choose(label, option string) {
 	w.Helper()
+	w.steps++
 	w.find("a choice", `(words, shown, text) => {
 		const label = [...document.querySelectorAll("label")].filter(shown).find((e) => text(e) === words[0]);
 		const field = label?.control;
@@ -252,7 +294,7 @@ func (w *window) choose(label, option string) {
 func (w *window) see(texts ...string) {
 	w.Helper()
 	for _, text := range texts {
-		w.find("the text", `(words) => document.body.innerText.replace(/\s+/g, " ").includes(words[0]) ? document.body : null`, text)
+		w.find("the text", `(words) => document.body.innerText.replace(/\s+/g, " ").includes(words[0].replace(/\s+/g, " ")) ? document.body : null`, text)
 	}
 }
 

@@ -48,8 +48,11 @@ var floors = map[string]string{
 	"receiver": ground + " store auth ingest settings",
 	"web":      ground + " store connection sender mail auth ingest settings pipeline",
 
-	"api/apitest":   "api test/marked",
+	// For tests alone. What their secrets have in common is known to whoever looks for them.
+	"api/apitest":   "api marked",
+	"await":         "",
 	"mail/mailtest": "",
+	"marked":        "",
 
 	"client":    "hub",
 	"server":    ground + " store connection sender mail auth ingest settings pipeline notice support engine api receiver web",
@@ -59,9 +62,7 @@ var floors = map[string]string{
 	// The proofs judge from outside. Each is one room, whatever packages it has; test/load/rig starts the hub for both.
 	"test/crash": "hub client tour test/load",
 	"test/load":  "client",
-	"test/house": "test/marked",
-	// What secrets of tests have in common is known to whoever looks for them.
-	"test/marked": "",
+	"test/house": "marked",
 }
 
 var (
@@ -112,6 +113,43 @@ func TestArrowsOnlyGoDown(t *testing.T) {
 		for _, name := range append(strings.Fields(allowed), room) {
 			if !seen[name] {
 				t.Errorf("%s names %s, of which there is no file", room, name)
+			}
+		}
+	}
+}
+
+// The program and what is tested beside it know nothing of the tests that see it from outside, not even in a test.
+func TestTheHouseDoesNotKnowWhoLooksAtIt(t *testing.T) {
+	for _, file := range files(t) {
+		if !strings.HasSuffix(file, ".go") || strings.HasPrefix(filepath.ToSlash(file), "test/") {
+			continue
+		}
+		syntax, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range syntax.Imports {
+			if path, _ := strconv.Unquote(spec.Path.Value); strings.HasPrefix(path, "hacek/test/") {
+				t.Errorf("%s must not know %s: what both need belongs in internal", file, path)
+			}
+		}
+	}
+}
+
+// A sleep is too short on a slow machine and too long on all others.
+func TestNoTestSleeps(t *testing.T) {
+	sleep := regexp.MustCompile(`\btime\.Sleep\(`)
+	for _, file := range files(t) {
+		if !strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range bytes.Split(text, []byte("\n")) {
+			if sleep.Match(line) {
+				t.Errorf("%s:%d sleeps: wait for a channel, move the clock in hand, or use internal/await", file, i+1)
 			}
 		}
 	}

@@ -86,7 +86,7 @@ func endless(head string) func(net.Conn) {
 
 // Whatever a receiver does, the attempt says what happened and what to do, the event is kept, and a retry delivers it
 // once the receiver is well.
-func TestO2_HostileReceiversLeaveAClearAttempt(t *testing.T) {
+func TestO2_N9_HostileReceiversLeaveAClearAttempt(t *testing.T) {
 	s := &session{t: t, dir: t.TempDir(), address: "127.0.0.1:0"}
 	s.start()
 	metadata := "HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/latest/meta-data/\r\nContent-Length: 0\r\n\r\n"

@@ -317,7 +317,7 @@ func TestM9_TwoPipelinesOfOneRow(t *testing.T) {
 }
 
 // The hub is killed while the ERP is away; what was accepted is there when both are back.
-func TestM11_KilledWhileTheERPIsAway(t *testing.T) {
+func TestM11_N8_KilledWhileTheERPIsAway(t *testing.T) {
 	s, _, e := connected(t)
 	if err := os.Rename(e.file, e.file+".away"); err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ func TestStories(t *testing.T) {
 }
 
 // The stories that leave something in the database are the same on PostgreSQL.
-func TestStoriesOnPostgres(t *testing.T) {
+func TestN8_StoriesOnPostgres(t *testing.T) {
 	server := os.Getenv("HACEK_TEST_POSTGRES")
 	if server == "" {
 		missing(t, "set HACEK_TEST_POSTGRES to play the stories on PostgreSQL too (make test does)")

@@ -17,7 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"hacek/internal/api"
-	"hacek/test/marked"
+	"hacek/internal/marked"
 )
 
 // Recorder knows the document and what was called.

@@ -42,15 +42,54 @@ func EachOpen(t *testing.T, test func(t *testing.T, open Opener)) {
 	t.Run("postgres", func(t *testing.T) { test(t, OnPostgres(t)) })
 }
 
-// SQLite returns an opener of one data directory of the test's own.
-func SQLite(t testing.TB) Opener {
-	dir := t.TempDir()
-	return opener(t, func(o *store.Options) { o.Dir = dir })
+// EachOptions runs a test on both databases; the test does with the options of a store of its own what it likes, before
+// there is a store too. The directory is empty; a server's database comes with the tables of today.
+func EachOptions(t *testing.T, test func(t *testing.T, o store.Options)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, onSQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, onPostgres(t)) })
 }
+
+// SQLite returns an opener of one data directory of the test's own, with the tables of today.
+func SQLite(t testing.TB) Opener {
+	t.Helper()
+	made, err := emptyFile()
+	if err != nil {
+		t.Fatalf("make the tables: %v", err)
+	}
+	o := onSQLite(t)
+	if err := os.WriteFile(filepath.Join(o.Dir, "hacek.db"), made, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return opener(t, o)
+}
+
+// emptyFile is a database with all tables and nothing in them, made once: a copy costs less than to make them.
+var emptyFile = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "hacek-empty-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	s, err := store.Open(context.Background(), store.Options{SecretKey: Key(), Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	_ = s.Close() // the last connection brings the log home
+	return os.ReadFile(s.File())
+})
 
 // OnPostgres returns an opener of one database of the test's own, and skips the test, or on CI fails it, without a
 // server.
-func OnPostgres(t testing.TB) Opener {
+func OnPostgres(t testing.TB) Opener { return opener(t, onPostgres(t)) }
+
+func onSQLite(t testing.TB) store.Options {
+	o := options(t)
+	o.Dir = t.TempDir()
+	return o
+}
+
+func onPostgres(t testing.TB) store.Options {
 	dsn := os.Getenv(Postgres)
 	if dsn == "" {
 		if os.Getenv("CI") == "true" {
@@ -58,28 +97,38 @@ func OnPostgres(t testing.TB) Opener {
 		}
 		t.Skipf("SKIPPED: %s is not set, so nothing is known of PostgreSQL (scripts/test.sh sets it)", Postgres)
 	}
-	own := database(t, dsn)
-	return opener(t, func(o *store.Options) { o.URL = own })
+	o := options(t)
+	o.URL = database(t, dsn)
+	return o
+}
+
+func options(t testing.TB) store.Options {
+	return store.Options{SecretKey: Key(), Fatal: func(err error) { t.Errorf("durability lost: %v", err) }}
 }
 
 // Key seals the secrets of all tests.
 func Key() []byte { return []byte("0123456789abcdef0123456789abcdef") }
 
-func opener(t testing.TB, place func(*store.Options)) Opener {
+func opener(t testing.TB, of store.Options) Opener {
 	return func(change ...func(*store.Options)) *store.Store {
 		t.Helper()
-		o := store.Options{SecretKey: Key(), Fatal: func(err error) { t.Errorf("durability lost: %v", err) }}
-		place(&o)
+		o := of
 		for _, c := range change {
 			c(&o)
 		}
-		s, err := store.Open(context.Background(), o)
-		if err != nil {
-			t.Fatalf("open the store: %v", err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
-		return s
+		return Open(t, o)
 	}
+}
+
+// Open opens a store until the test ends.
+func Open(t testing.TB, o store.Options) *store.Store {
+	t.Helper()
+	s, err := store.Open(context.Background(), o)
+	if err != nil {
+		t.Fatalf("open the store: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
 }
 
 // Run runs a store until the function it returns is called, or the test ends.

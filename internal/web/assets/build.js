@@ -1,9 +1,9 @@
-// Builds ../static/dist/console.js: one file, nothing loaded from elsewhere.
+// Builds ../static/dist: a file for every page, and one for pages with an editor. Nothing is loaded from elsewhere.
 import { build } from "esbuild";
 
 await build({
-  entryPoints: ["console.js"],
-  outfile: "../static/dist/console.js",
+  entryPoints: ["console.js", "editor.js"],
+  outdir: "../static/dist",
   bundle: true,
   minify: true,
   legalComments: "eof",

@@ -2,7 +2,7 @@
 // "/" goes to the search box, data-copy copies a field, data-insert puts a variable into one, data-zone tells the browser's time zone, and a menu closes
 // when one clicks beside it.
 addEventListener("keydown", (event) => {
-  if (event.key === "/" && !event.target.closest("input, textarea, select")) {
+  if (event.key === "/" && !event.target.closest("input, textarea, select, [contenteditable]")) {
     event.preventDefault();
     document.querySelector(".search input")?.focus();
   }
@@ -28,8 +28,9 @@ function closeMenus(but) {
   for (const menu of document.querySelectorAll("details.pop[open]")) if (menu !== but) menu.open = false;
 }
 
-// insert puts a variable where the cursor of a field is.
+// insert puts a variable where the cursor of a field is. An editor over the field does that itself.
 function insert(field, text) {
+  if (!field.dispatchEvent(new CustomEvent("insert", { detail: text, cancelable: true }))) return;
   field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
   field.focus();
   field.dispatchEvent(new Event("input", { bubbles: true }));

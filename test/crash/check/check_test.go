@@ -131,7 +131,7 @@ func receiptAt(endpoint, event string) func(Line) bool {
 	return func(l Line) bool { return l.Endpoint == endpoint && l.Event == event && l.Status == 200 }
 }
 
-func TestOneThingWrongIsCaught(t *testing.T) {
+func TestN9_OneThingWrongIsCaught(t *testing.T) {
 	without := func(lines []Line, match func(Line) bool) []Line {
 		i := line(lines, match)
 		return slices.Delete(lines, i, i+1)
@@ -252,7 +252,7 @@ func TestOneThingWrongIsCaught(t *testing.T) {
 }
 
 // Every single success is needed: whichever is taken away is missed.
-func TestEveryDroppedSuccessIsLost(t *testing.T) {
+func TestN9_EveryDroppedSuccessIsLost(t *testing.T) {
 	for i, l := range honest().Receiver {
 		if l.Status != 200 || l.Event == "evt_3" && l.Endpoint == "ok" { // that one arrived twice
 			continue

@@ -1,6 +1,6 @@
 // Report turns the output of `go test -json` (standard input) into what a reader needs: a line per package, the whole
 // output of every failed test, the reason of every skipped one, and a closing line "N passed, N failed, N skipped".
-// A test that passed and has shown a secret that bears the mark (test/marked) has failed.
+// A test that passed and has shown a secret that bears the mark (internal/marked) has failed.
 // It must not know anything about the tests themselves.
 package main
 
@@ -16,7 +16,7 @@ import (
 	"slices"
 	"strings"
 
-	"hacek/test/marked"
+	"hacek/internal/marked"
 )
 
 func main() {

@@ -60,7 +60,7 @@ func rows(root string, out io.Writer) (unproved []string, err error) {
 }
 
 var (
-	rowLine   = regexp.MustCompile(`^\| *([CEMOP][0-9]+) *\| *(.*?) *\| *(.*?) *\|$`)
+	rowLine   = regexp.MustCompile(`^\| *([CEMNOP][0-9]+) *\| *(.*?) *\| *(.*?) *\|$`)
 	stateText = regexp.MustCompile(`^((sending|receiving|console)( \(part\))?|later|later: issue [0-9]+)$`)
 )
 
@@ -91,7 +91,7 @@ func readTable(path string) ([]row, error) {
 }
 
 // One name may prove several rows: TestP4_E3_Something.
-var rowsInName = regexp.MustCompile(`^(?:Test|Fuzz)((?:[CEMOP][0-9]+_)+)`)
+var rowsInName = regexp.MustCompile(`^(?:Test|Fuzz)((?:[CEMNOP][0-9]+_)+)`)
 
 // findTests returns, for each row, the tests whose names carry it.
 func findTests(root string) (map[string][]string, error) {

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -16,7 +17,7 @@ import (
 const Mark = "planted"
 
 // forms are the mark as it is, in hex, and in base64 wherever it may begin within three bytes.
-var forms = func() [][]byte {
+var forms = sync.OnceValue(func() [][]byte {
 	all := [][]byte{[]byte(Mark), []byte(hex.EncodeToString([]byte(Mark)))}
 	for before := range 3 {
 		text := base64.StdEncoding.EncodeToString(append(make([]byte, before), Mark...))
@@ -25,11 +26,11 @@ var forms = func() [][]byte {
 		all = append(all, []byte(text[from:to]))
 	}
 	return all
-}()
+})
 
 // In tells what stands around the first planted secret of a text, "" when there is none.
 func In(text []byte) string {
-	for _, form := range forms {
+	for _, form := range forms() {
 		if i := bytes.Index(text, form); i >= 0 {
 			return strings.ToValidUTF8(string(text[max(0, i-60):min(len(text), i+60)]), "?")
 		}
