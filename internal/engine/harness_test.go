@@ -232,6 +232,44 @@ func (s *story) quiet() {
 	}
 }
 
+// settle waits until no attempt is in flight and nothing changes any more without the clock.
+func (s *story) settle() engine.Counts {
+	s.t.Helper()
+	ctx := context.Background()
+	var last engine.Counts
+	same := 0
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		// A write comes after everything committed before it, and after the word of it.
+		if err := s.store.Write(ctx, func(*store.Tx) error { return nil }); err != nil {
+			s.t.Fatal(err)
+		}
+		c := s.engine.Counts(ctx)
+		if c != last || c.Flights+c.Reads > 0 || s.store.Backlog() > 0 {
+			last, same = c, 0
+			continue
+		}
+		if same++; same == 3 {
+			return c
+		}
+	}
+	s.t.Fatalf("it does not come to rest: %+v", last)
+	return last
+}
+
+// calm settles, and answers what has ended.
+func (s *story) calm() (ended []*store.Outcome) {
+	s.t.Helper()
+	s.settle()
+	for {
+		select {
+		case o := <-s.outcomes:
+			ended = append(ended, o)
+		default:
+			return ended
+		}
+	}
+}
+
 func (r *receiver) wait(t *testing.T) call {
 	t.Helper()
 	select {

@@ -5,11 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"hacek/internal/engine"
 	"hacek/internal/hub"
 	"hacek/internal/ingest"
 	"hacek/internal/settings"
-	"hacek/internal/store"
 )
 
 // publishAll publishes n events in one call; key names the i-th one's key.
@@ -25,30 +23,6 @@ func (s *story) publishAll(n int, key func(i int) string) {
 			s.t.Fatalf("publish: %v", p.Err)
 		}
 	}
-}
-
-// settle waits until no attempt is in flight and nothing changes any more without the clock.
-func (s *story) settle() engine.Counts {
-	s.t.Helper()
-	ctx := context.Background()
-	var last engine.Counts
-	same := 0
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		// A write comes after everything committed before it, and after the word of it.
-		if err := s.store.Write(ctx, func(*store.Tx) error { return nil }); err != nil {
-			s.t.Fatal(err)
-		}
-		c := s.engine.Counts(ctx)
-		if c != last || c.Flights+c.Reads > 0 || s.store.Backlog() > 0 {
-			last, same = c, 0
-			continue
-		}
-		if same++; same == 3 {
-			return c
-		}
-	}
-	s.t.Fatalf("it does not come to rest: %+v", last)
-	return last
 }
 
 // A slow pace and many retries: every look for what is due must not read yet another window of fresh ones.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"hacek/internal/hub"
 	"hacek/internal/pipeline"
 	"hacek/internal/settings"
-	"hacek/internal/store"
 )
 
 // database is somebody's database, a file that may be away.
@@ -65,30 +63,6 @@ func (d *database) away(away bool) {
 	}
 	if err := os.Rename(from, to); err != nil {
 		d.t.Fatal(err)
-	}
-}
-
-// calm waits until the engine has nothing under way at this moment of the clock, and answers what has ended.
-func (s *story) calm() (ended []*store.Outcome) {
-	s.t.Helper()
-	ctx := context.Background()
-	for seen, deadline := 0, time.Now().Add(20*time.Second); seen < 3; runtime.Gosched() {
-		if c := s.engine.Counts(ctx); c.Flights > 0 || c.Reads > 0 || s.store.Backlog() > 0 {
-			seen = 0
-		} else {
-			seen++
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatal("the engine does not come to rest")
-		}
-	}
-	for {
-		select {
-		case o := <-s.outcomes:
-			ended = append(ended, o)
-		default:
-			return ended
-		}
 	}
 }
 
