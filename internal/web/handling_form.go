@@ -56,7 +56,7 @@ func (v *visit) successFields(at string, s *hub.Success) []Field {
 	text := func(key string) string { return v.lang.Text("web_webhook." + key) }
 	return []Field{
 		{Name: "success", Pointer: at + "/success/status", Label: text("success"), Hint: text("success_hint"), Value: strings.Join(s.Status, ", ")},
-		{Name: "success_condition", Pointer: at + "/success/condition", Label: text("success_condition"), Hint: text("success_condition_hint"), Type: "textarea", Value: s.Condition, Mono: true, Code: codeCondition},
+		{Name: "success_condition", Pointer: at + "/success/condition", Label: text("success_condition"), Hint: text("success_condition_hint"), Type: "textarea", Value: s.Condition, Mono: true, Code: codeCondition, List: "answer"},
 		{Name: "final", Pointer: at + "/success/final", Label: text("final"), Hint: text("final_hint"), Type: "textarea", Value: finalLines(s.Final), Mono: true},
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -59,7 +60,8 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
-	h.Set("ETag", `"`+mark+`"`)
+	h.Set("ETag", `W/"`+mark+`"`) // of the same content, compressed or not
+	h.Set("Vary", "Accept-Encoding")
 	h.Set("Cache-Control", "no-cache")
 	if r.URL.Query().Get("v") == mark {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
@@ -72,5 +74,12 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic("BUG: " + err.Error())
 	}
-	_, _ = w.Write(text) // a browser that has gone needs no answer
+	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		_, _ = w.Write(text) // a browser that has gone needs no answer
+		return
+	}
+	h.Set("Content-Encoding", "gzip")
+	packed := gzip.NewWriter(w)
+	_, _ = packed.Write(text)
+	_ = packed.Close()
 }

@@ -25,7 +25,7 @@ func (v *visit) stepFields(page *stepView, s *hub.Step, at string) ([]Field, err
 		fields = append(fields, v.asField(s, at))
 		if s.Type == hub.StepConfirm {
 			fields = append(fields,
-				Field{Name: "until", Pointer: at + "/until", Label: word("until"), Type: "textarea", Mono: true, Code: codeCondition, Value: s.Until, Required: true},
+				Field{Name: "until", Pointer: at + "/until", Label: word("until"), Type: "textarea", Mono: true, Code: codeCondition, List: "answer", Value: s.Until, Required: true},
 				Field{Name: "every", Pointer: at + "/every", Label: word("every"), Value: lengthText(s.Every)},
 				Field{Name: "for", Pointer: at + "/for", Label: word("longest"), Value: lengthText(s.For), Required: true})
 		}

@@ -119,7 +119,9 @@ func TestN5_AVariableIsInsertedAndTheAnswerJudged(t *testing.T) {
 	if got := next(t, taken); got != `POST /in/2018000057 {"total": "1999.30", "who": "Dear Žofie Černá", "note": "1/2"}` {
 		t.Errorf("the warehouse got %q", got)
 	}
-	w.fill("And only if the answer", `response.json.queue == "HK-2"`)
+	w.fill("And only if the answer", `resp`)
+	w.with(clicked, "an offer", offer, "response.json", "")
+	w.do(chromedp.KeyEvent(`.queue == "HK-2"`))
 	w.press("Save and test")
 	w.see("that is not delivered", `the success condition says no: response.json.queue "HK-1" is not "HK-2"`)
 	next(t, taken)

@@ -65,12 +65,8 @@ const fault = StateField.define({
 // typedOver types over a selection. A browser would give the new text the looks of the old by a style attribute, which our
 // policy forbids.
 function typedOver(event, view) {
-  const selected = getSelection();
-  if (event.inputType !== "insertText" || selected.isCollapsed || view.composing) return false;
-  const range = selected.getRangeAt(0);
-  const from = view.posAtDOM(range.startContainer, range.startOffset), to = view.posAtDOM(range.endContainer, range.endOffset);
-  const insert = view.state.toText(event.data);
-  view.dispatch({ changes: { from, to, insert }, selection: { anchor: from + insert.length }, userEvent: "input.type", scrollIntoView: true });
+  if (event.inputType !== "insertText" || view.state.selection.main.empty || view.composing) return false;
+  view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
   return true;
 }
 

@@ -53,7 +53,7 @@ export const offerVariables = (field) => (context) => {
 
 // asPath is a variable's name as the condition language writes it (conditionPath in webhook_condition.go).
 function asPath(name) {
-  const [first, ...parts] = /^(data|event|source|headers|endpoint|attributes)\b/.test(name) ? name.split(".") : ["data", ...name.split(".")];
+  const [first, ...parts] = /^(data|event|source|headers|endpoint|attributes|response)\b/.test(name) ? name.split(".") : ["data", ...name.split(".")];
   return first + parts.map((part) => part.replace(/^[^[]+/, (word) => /^[A-Za-z_]\w*$/.test(word) ? "." + word : `["${word}"]`)).join("");
 }
 
