@@ -34,6 +34,8 @@ func TestAnEndedSessionReturnsToTheForm(t *testing.T) {
 			w.turn(language)
 			w.editWebhook(say, "Sklad - WMS")
 			w.fill(say("web.column.name"), "Sklad <b>Brno</b>")
+			w.fill("URL", "http://127.0.0.1:9/renamed")
+			w.see("POST", "/renamed") // the preview has come: nothing is asked for any more when the session ends
 			w.do(command(network.ClearBrowserCookies, cdp.Empty{}))
 			w.press(say("web.action.save"))
 			w.see(say("web_login.session_over"))
