@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -115,7 +116,7 @@ func (v *visit) auditLine(r *store.Revision, of string) auditLine {
 		line.Name = nameIn(r.Before)
 	}
 	if line.Name == "" {
-		line.Name = r.Object
+		line.Name = cmp.Or(v.numberOf(r), r.Object)
 	}
 	if r.Kind == "support_bundle" {
 		line.Name = line.Kind
@@ -157,6 +158,23 @@ func (v *visit) actionWord(action string) string {
 		return v.lang.Text("web_settings.action.password")
 	}
 	return action
+}
+
+// numberOf is the document number of the event or delivery that was changed, by which people know it; "" when it has none
+// or is gone.
+func (v *visit) numberOf(r *store.Revision) string {
+	event, err := hub.ParseID(hub.EventPrefix, r.Object)
+	if delivery, wrong := hub.ParseDeliveryID(r.Object); wrong == nil {
+		event, err = delivery.Event, nil
+	}
+	if err != nil {
+		return ""
+	}
+	e, err := v.Store.Event(v.ctx(), r.Tenant, event)
+	if err != nil {
+		return ""
+	}
+	return e.Key
 }
 
 // nameIn is the name in a revision's before or after.

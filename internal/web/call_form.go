@@ -84,7 +84,7 @@ func (v *visit) authFields(at string, a *hub.Auth) []Field {
 		{Name: "login_user", Pointer: at + "/auth/username", Label: text("user"), Value: a.Username, Autocomplete: "off"},
 		v.secretField("secret_password", at+"/auth/password", "password", a.Password),
 		{Name: "login_header", Pointer: at + "/auth/header", Label: text("login_header"), Hint: text("login_header_hint"), Value: a.Header, Mono: true},
-		{Name: "api_in", Pointer: at + "/auth/in", Label: text("in"), Type: "select", Value: a.In, Options: v.wordOptions("web_webhook.in.", "header", "query")},
+		{Name: "api_in", Pointer: at + "/auth/in", Label: text("in"), Type: "select", Value: cmp.Or(a.In, "header"), Options: v.wordOptions("web_webhook.in.", "header", "query")},
 		{Name: "api_name", Pointer: at + "/auth/name", Label: v.lang.Text("web.column.name"), Value: a.Name, Mono: true},
 		v.secretField("secret_value", at+"/auth/value", "value", a.Value),
 		{Name: "grant_url", Pointer: at + "/auth/token_url", Label: text("grant_url"), Value: a.TokenURL, Mono: true},

@@ -21,6 +21,7 @@ type editForm struct {
 	theirs       func() error
 	wrong        map[string]string // a mistake that is made first
 	mine         map[string]string
+	rows         int      // settings that then differ
 	shows        []string // theirs, and mine where no field shows it
 }
 
@@ -71,41 +72,41 @@ func (h *house) editForms() []editForm {
 		{"webhook_form", webhook, webhook, func() error {
 			_, err := h.settings.PatchEndpoint(ctx, tenant, "WMS", raw(`{"description":"<b>theirs","request":{"compress":true},"subscription":{"event_types":["a.b"]}}`), "", byTest)
 			return err
-		}, map[string]string{"retries": "soon", "do": "save"}, map[string]string{"name": "Mine", "retries": "7s", "do": "save"}, []string{"&lt;b&gt;theirs", "Compress the body", "ticked", "a.b"}},
+		}, map[string]string{"retries": "soon", "do": "save"}, map[string]string{"name": "Mine", "retries": "7s", "do": "save"}, 5, []string{"&lt;b&gt;theirs", "Compress the body", "ticked", "a.b"}},
 		{"pipeline_edit", pathOf(pipeline) + "/edit", pathOf(pipeline) + "/edit", func() error {
 			_, err := h.settings.PatchPipeline(ctx, tenant, "Orders", raw(`{"description":"theirs"}`), "", byTest)
 			return err
-		}, map[string]string{"name": strings.Repeat("x", 300)}, map[string]string{"name": "Orders", "description": "Mine"}, []string{"theirs"}},
+		}, map[string]string{"name": strings.Repeat("x", 300)}, map[string]string{"name": "Orders", "description": "Mine"}, 2, []string{"theirs"}},
 		{"step", steps, steps, func() error {
 			_, err := h.settings.PatchPipeline(ctx, tenant, "Orders", raw(`{"steps":[{"type":"wait","for":"77s"}]}`), "", byTest)
 			return err
-		}, map[string]string{"for": "soon", "do": "save"}, map[string]string{"for": "45s", "do": "save"}, []string{"1m17s", "45s"}},
+		}, map[string]string{"for": "soon", "do": "save"}, map[string]string{"for": "45s", "do": "save"}, 1, []string{"1m17s", "45s"}},
 		{"translation", "/tables/" + table.ID.Text(hub.TablePrefix), "/tables/" + table.ID.Text(hub.TablePrefix), func() error {
 			_, err := h.settings.PatchTable(ctx, tenant, "states", raw(`{"entries":{"lost":"9"},"description":"theirs"}`), "", byTest)
 			return err
-		}, map[string]string{"name": strings.Repeat("x", 300)}, map[string]string{"name": "Mine", "do": "save"}, []string{"theirs", "lost", "9"}},
+		}, map[string]string{"name": strings.Repeat("x", 300)}, map[string]string{"name": "Mine", "do": "save"}, 3, []string{"theirs", "lost", "9"}},
 		{"source_edit", "/sources/" + source.ID.Text(hub.SourcePrefix) + "/edit", "/sources/" + source.ID.Text(hub.SourcePrefix) + "/edit", func() error {
 			_, err := h.settings.PatchSource(ctx, tenant, "Eshop", raw(`{"description":"theirs","thin":true,"key":"body.theirs"}`), "", byTest)
 			return err
-		}, map[string]string{"status": "fine"}, map[string]string{"status": "200", "name": "Mine", "do": "save"}, []string{"theirs", "ticked", "body.theirs"}},
+		}, map[string]string{"status": "fine"}, map[string]string{"status": "200", "name": "Mine", "do": "save"}, 4, []string{"theirs", "ticked", "body.theirs"}},
 		{"connection_form", "/connections/" + connection.ID.Text(hub.ConnPrefix) + "/edit", "/connections/" + connection.ID.Text(hub.ConnPrefix) + "/edit", func() error {
 			_, err := h.settings.PatchConnection(ctx, tenant, "Money", raw(`{"description":"theirs"}`), "", byTest)
 			return err
-		}, map[string]string{"file": ""}, map[string]string{"file": "erp.db", "name": "Mine"}, []string{"theirs"}},
+		}, map[string]string{"file": ""}, map[string]string{"file": "erp.db", "name": "Mine"}, 2, []string{"theirs"}},
 		{"catalogue_form", "/catalogue/types/order.created/edit", "/catalogue/types/order.created/edit", func() error {
 			next := kind
 			next.Group, next.Deprecated = "theirs", true
 			_, _, err := h.settings.PutEventType(ctx, next, "", byTest)
 			return err
-		}, map[string]string{"sample": "{"}, map[string]string{"sample": "{}", "key": "mine.number"}, []string{"theirs", "ticked"}},
+		}, map[string]string{"sample": "{"}, map[string]string{"sample": "{}", "key": "mine.number"}, 4, []string{"theirs", "ticked"}},
 		{"listener_form", "/settings/listeners/" + listener.ID.Text(hub.ListenerPrefix), "/settings/listeners/" + listener.ID.Text(hub.ListenerPrefix), func() error {
 			_, err := h.settings.PatchListener(ctx, "outside", raw(`{"public_url":"https://theirs.example"}`), "", byTest)
 			return err
-		}, map[string]string{"address": "nowhere"}, map[string]string{"address": "127.0.0.1:8443", "name": "Mine"}, []string{"https://theirs.example"}},
-		{"user", person, person, patchUser(viewer, `{"role":"operator","name":"Theirs"}`), map[string]string{"email": "nobody"}, map[string]string{"email": "mine@example.com"}, []string{"Theirs", "operator"}},
-		{"tenant", firm, firm, patchTenant(`{"name":"Theirs"}`), map[string]string{"metadata": "{"}, map[string]string{"metadata": "{}", "name": "Mine"}, []string{"Theirs"}},
-		{"tenant", firm, firm + "/portal", patchTenant(`{"portal":{"frame_ancestors":["https://theirs.example"]}}`), map[string]string{"accent": "red"}, map[string]string{"accent": "#7a1fa2", "paper": "#ffffff"}, []string{"https://theirs.example"}},
-		{"profile", "/profile", "/profile", patchUser(boss.ID, `{"time_zone":"Atlantic/Reykjavik"}`), map[string]string{"time_zone": "Nowhere"}, map[string]string{"time_zone": "Europe/Prague", "name": "Mine"}, []string{"Atlantic/Reykjavik"}},
+		}, map[string]string{"address": "nowhere"}, map[string]string{"address": "127.0.0.1:8443", "name": "Mine"}, 3, []string{"https://theirs.example"}},
+		{"user", person, person, patchUser(viewer, `{"role":"operator","name":"Theirs"}`), map[string]string{"email": "nobody"}, map[string]string{"email": "mine@example.com"}, 3, []string{"Theirs", "operator"}},
+		{"tenant", firm, firm, patchTenant(`{"name":"Theirs"}`), map[string]string{"metadata": "{"}, map[string]string{"metadata": "{}", "name": "Mine"}, 1, []string{"Theirs"}},
+		{"tenant", firm, firm + "/portal", patchTenant(`{"portal":{"frame_ancestors":["https://theirs.example"]}}`), map[string]string{"accent": "red"}, map[string]string{"accent": "#7a1fa2", "paper": "#ffffff"}, 3, []string{"https://theirs.example"}},
+		{"profile", "/profile", "/profile", patchUser(boss.ID, `{"time_zone":"Atlantic/Reykjavik"}`), map[string]string{"time_zone": "Nowhere"}, map[string]string{"time_zone": "Europe/Prague", "name": "Mine"}, 2, []string{"Atlantic/Reykjavik"}},
 	}
 }
 
@@ -141,6 +142,9 @@ func TestE8_EveryEditFormSaysThatSomebodyWasFaster(t *testing.T) {
 				set(f.wrong)
 			}
 			late.want(http.StatusPreconditionFailed).has(f.shows...).has("Stored now", "Yours").hasNot("<b>theirs")
+			if rows := strings.Count(late.text, `data-label="Stored now"`); rows != f.rows {
+				t.Errorf("%d settings are said to differ, want %d", rows, f.rows)
+			}
 			again := formOf(t, late.text, f.action)
 			for name, typed := range form {
 				if name != "do" && name != "etag" && !slices.Equal(again[name], typed) {

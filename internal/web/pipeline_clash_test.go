@@ -24,9 +24,9 @@ func TestP8_APipelineShowsWhatSomebodyElseChanged(t *testing.T) {
 	mine.Set("name", "Orders mine")
 	mine.Set("description", "mine")
 	late := b.do("POST", path+"/edit", mine).want(http.StatusPreconditionFailed).
-		has("Somebody else changed this pipeline meanwhile", "&lt;b&gt;theirs", "Orders mine", "description").hasNot("planted", "<b>theirs", "subscription.event_types", ">retry", ">notify")
+		has("Somebody else saved other values meanwhile", "&lt;b&gt;theirs", "Orders mine", `class="plain">Description<`).hasNot(">description<", "planted", "<b>theirs", "subscription.event_types", ">retry", ">notify")
 	other := b.post(path+"/steps/1", "for", "45s", "do", "save", "etag", step).want(http.StatusPreconditionFailed).
-		has("Somebody else changed this pipeline meanwhile", "steps.1.for", "45s", "30s").hasNot("planted")
+		has("Somebody else saved other values meanwhile", `class="plain">How long<`, "45s", "30s").hasNot("planted")
 	b.post(path+"/steps/1", "for", "45s", "do", "save", "etag", other.etag()).want(http.StatusSeeOther)
 	b.do("POST", path+"/edit", formOf(t, late.text, path+"/edit")).want(http.StatusPreconditionFailed)
 	b.submit(path+"/edit", "name", "Orders mine", "description", "mine").want(http.StatusSeeOther)

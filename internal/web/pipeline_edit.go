@@ -17,7 +17,7 @@ type editPipelineView struct {
 	AsJSON     bool
 	Expert     bool
 	Form       *Form
-	Clash      *clash
+	Waiting    int64 // deliveries that would go elsewhere: to be confirmed
 	Week       *week // before a changed condition is saved
 }
 
@@ -55,8 +55,7 @@ func (v *visit) editPipeline(refusal error, typed *hub.Pipeline) (editPipelineVi
 	page.Form = v.newForm(page.Path+"/edit", refusal, fields...)
 	page.Form.ETag = v.heldAt(pipelineETag(&t), refusal)
 	page.Expert = v.r.FormValue("view") == "expert" || page.Form.wrongBut(simple)
-	page.Clash, err = v.clashOf(refusal, &t, typed)
-	page.Clash.explain(page.Form)
+	page.Waiting, err = v.clash(page.Form, refusal, &t, typed)
 	return page, err
 }
 

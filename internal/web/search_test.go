@@ -246,6 +246,8 @@ func TestRule17_ASharedTimelineShowsNoDataAndEnds(t *testing.T) {
 	made := b.post("/share", "value", "2018000057", "days", "1", "to", "/search?q=2018000057").want(http.StatusOK)
 	_, rest, _ := strings.Cut(made.text, "/s/")
 	token, _, _ := strings.Cut(rest, `"`)
+	h.user(h.tenant, hub.Administrator, nil)
+	h.as("administrator@example.com").get("/settings/audit?kind=event").has("Shared by link", ">2018000057</a>")
 	if len(token) < 26 {
 		t.Fatalf("the link %q has less than 128 bits", token)
 	}

@@ -19,7 +19,7 @@ type stepView struct {
 	Kind           string
 	callForm       // of a step that calls
 	Calls          bool
-	Clash          *clash
+	Waiting        int64 // deliveries that would go elsewhere: to be confirmed
 	Fields         []*Field // in their order
 	More           []*Field // of the expert view
 	Map            *mapForm
@@ -114,10 +114,9 @@ func (v *visit) showStep(typed *hub.Step, refusal error) error {
 	if typed != nil && refusal == nil {
 		page.Form.ETag = v.form("etag")
 	}
-	if page.Clash, err = v.clashOf(refusal, &t, withStep(&t, s, n)); err != nil {
+	if page.Waiting, err = v.clash(page.Form, refusal, &t, withStep(&t, s, n)); err != nil {
 		return err
 	}
-	page.Clash.explain(page.Form)
 	for i := range fields[:len(simple)] {
 		if at, below := strings.CutPrefix(fields[i].Name, "child."); below {
 			page.Write.below(at, &fields[i])
