@@ -227,18 +227,23 @@ func (w *window) with(act func(chromedp.CSS) step, what, script string, words ..
 }
 
 // clicked clicks where an element stands. The page may move between the look and the click, as when a field grows: a click
-// that went past is no click.
+// that went past is no click. One that led away may do so before the browser has said that it was done.
 func clicked(found chromedp.CSS) step {
 	return chromedp.Steps(
 		chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-found]")?.addEventListener("click", (e) => e.currentTarget.removeAttribute("data-found"), { once: true, capture: true })`),
-		chromedp.Click(found),
-		chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-			err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](`(() => { if (document.querySelector("[data-found]")) throw new Error("the click went past"); })()`))
-			if err != nil && strings.Contains(err.Error(), "navigated or closed") { // it led away while it was asked
-				return nil
-			}
-			return err
-		}))
+		leading(chromedp.Click(found)),
+		leading(chromedp.Evaluate[chromedp.Void](`(() => { if (document.querySelector("[data-found]")) throw new Error("the click went past"); })()`)))
+}
+
+// leading is a step after which the browser may be elsewhere.
+func leading(do step) step {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		err := chromedp.Do(ctx, do)
+		if err != nil && strings.Contains(err.Error(), "navigated or closed") {
+			return nil
+		}
+		return err
+	})
 }
 
 // pressed is clicked that notes a link: until the browser has gone where it leads, find waits.
