@@ -30,9 +30,9 @@ func Hidden(r rune) bool {
 // quote and backslash. It is len(s) when there is none. Eight bytes are looked at in one step, for every delivery asks.
 func Plain[T string | []byte](s T, i int) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	for ; i+8 <= len(s); i += 8 {
-		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+	for rest := s[i:]; len(rest) >= 8; i, rest = i+8, rest[8:] {
+		x := uint64(rest[0]) | uint64(rest[1])<<8 | uint64(rest[2])<<16 | uint64(rest[3])<<24 |
+			uint64(rest[4])<<32 | uint64(rest[5])<<40 | uint64(rest[6])<<48 | uint64(rest[7])<<56
 		quote, slash, erase := x^'"'*ones, x^'\\'*ones, x^0x7f*ones
 		special := (x-' '*ones)&^x | (quote-ones)&^quote | (slash-ones)&^slash | (erase-ones)&^erase | x
 		if special &= tops; special != 0 {
