@@ -19,7 +19,7 @@ type stepView struct {
 	Kind           string
 	callForm       // of a step that calls
 	Calls          bool
-	Waiting        int64 // deliveries that would go elsewhere: to be confirmed
+	Waiting        int64    // deliveries that would go elsewhere: to be confirmed
 	Fields         []*Field // in their order
 	More           []*Field // of the expert view
 	Map            *mapForm
