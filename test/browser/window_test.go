@@ -80,6 +80,10 @@ func (w *window) hear(event any) {
 				wrong += " " + string(said.Value) + said.Description
 			}
 		}
+		// What a page was still asking for when somebody left it is given up, and htmx says so to a page that is gone.
+		if strings.Contains(wrong, `"htmx:sendAbort`) || strings.Contains(wrong, `"htmx:afterRequest`) {
+			wrong = ""
+		}
 	case *log.EventEntryAdded:
 		// A refused form is answered 4xx, and the browser mentions it.
 		refused := e.Entry.Source == log.EntrySourceNetwork && strings.Contains(e.Entry.Text, "status of 4")
