@@ -59,16 +59,13 @@ type speaker struct {
 
 // say translates a text or a part of one; known tells whether any of it could be.
 func (s *speaker) say(text string) (said string, known bool) {
-	if s.left--; s.left < 0 {
+	if s.left--; s.left < 0 || inQuotes(text) {
 		return text, false
 	}
 	if best, captured := s.best(text); best != nil {
 		values := map[string]string{}
 		for i, value := range captured {
-			if !inQuotes(value) {
-				value, _ = s.say(value)
-			}
-			values[strconv.Itoa(i+1)] = value
+			values[strconv.Itoa(i+1)], _ = s.say(value)
 		}
 		return best.fill(s.language, captured, values), true
 	}
@@ -106,9 +103,21 @@ func (s *speaker) best(text string) (*saying, []string) {
 	return s.conditions.find(text)
 }
 
-// inQuotes tells whether a value is in quotation marks: a name, a word of an event, what a server answered.
-func inQuotes(value string) bool {
-	return len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"'
+// inQuotes tells whether a text is one quotation: a name, a word of an event, what a server answered, what a person wrote.
+func inQuotes(text string) bool {
+	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
+		return false
+	}
+	inner := text[1 : len(text)-1]
+	for i := 0; i < len(inner); i++ {
+		switch inner[i] {
+		case '\\':
+			i++
+		case '"':
+			return false
+		}
+	}
+	return true
 }
 
 // find is the longest saying that fits the whole text, with what stands in its placeholders.

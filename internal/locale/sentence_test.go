@@ -30,6 +30,9 @@ func TestSentencesKeepTheRules(t *testing.T) {
 			for _, problem := range sentenceProblems(l, english, m, same) {
 				t.Errorf("%s: %q: %s", l, english, problem)
 			}
+			if own := len(numberedPlace.ReplaceAllString(english, "")); strings.HasPrefix(english, "{1}") && own < len(" days") {
+				t.Errorf("%s: %q would fit what people write", l, english)
+			}
 		}
 		for english, m := range all.conditions.texts {
 			for _, problem := range sentenceProblems(l, english, m, same) {
@@ -153,6 +156,20 @@ func TestSentenceFilesThatCannotBeRead(t *testing.T) {
 		_, err := loadSentences(fstest.MapFS{c.file: {Data: []byte(c.text)}})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// What a person wrote stands in the hub's sentences in quotation marks, and is never taken for one of them.
+func TestAQuotationStaysAsItIs(t *testing.T) {
+	for _, l := range Languages()[1:] {
+		for _, quoted := range []string{`"header X is missing"`, `"a redirect to nowhere; at most 5 \"days\""`} {
+			if got := l.Sentence(quoted); got != quoted {
+				t.Errorf("%s: %s has become %s", l, quoted, got)
+			}
+			if got := l.Sentence("released by Jana: " + quoted + ". Before: there is no header X"); !strings.Contains(got, quoted) || strings.Contains(got, "released by") {
+				t.Errorf("%s: %s", l, got)
+			}
 		}
 	}
 }

@@ -56,7 +56,7 @@ func TestRule13_ReleaseFromQuarantine(t *testing.T) {
 			t.Errorf("%d events, want 1", n)
 		}
 		after := g.requests(s, 2)
-		g.wantRequest(after[0], hub.RequestReleased, 401, "released by Jana: the secret was changed in the shop")
+		g.wantRequest(after[0], hub.RequestReleased, 401, `released by Jana: "the secret was changed in the shop"`)
 		g.wantRequest(after[1], hub.RequestReleased, 401, "repeat")
 
 		for name, try := range map[string]func() error{

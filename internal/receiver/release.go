@@ -73,7 +73,7 @@ func (r *Receiver) Release(ctx context.Context, tenant int64, source, request hu
 func releasedReason(before, reason, by string, out []ingest.Published) string {
 	text := "released by " + by
 	if reason != "" {
-		text += ": " + reason
+		text += ": " + strconv.Quote(reason)
 	}
 	if allRepeats(out) {
 		text += " (a repeat of an earlier one, so nothing new came of it)"

@@ -114,7 +114,7 @@ func (c *Compiled) judge(answer *hub.Answer, now time.Time, a *hub.Attempt) {
 		a.Error = "answered " + statusLine(answer.Status)
 		a.Hint = "redirects are not followed, because they could lead anywhere"
 		if to := answer.Headers.Get("Location"); to != "" {
-			a.Error += " to " + visible(hub.Shorten(to, 500))
+			a.Error += ", a redirect to " + visible(hub.Shorten(to, 500))
 			a.Hint += "; if the new address is right, write it into the endpoint"
 		}
 	case !c.success.status.has(answer.Status):

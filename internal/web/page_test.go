@@ -179,3 +179,18 @@ func TestEveryTemplateHasANameOfItsOwn(t *testing.T) {
 		}
 	}
 }
+
+// What somebody typed is shown as it is, whatever the reader's language: the hub translates only what it says itself.
+func TestThePauseOfAPersonSpeaksInTheirWords(t *testing.T) {
+	h := newHouse(t)
+	h.user(h.tenant, hub.Operator, func(u *hub.User) { u.Language = "de" })
+	target := h.endpoint(h.tenant, "Sklad")
+	b := h.as("operator@example.com")
+	path := pathOf(target)
+	for _, why := range []string{"from noon to five", "stock-taking: it waits to be looked at", "header X is missing"} {
+		b.post(path+"/pause", "why", why).want(http.StatusSeeOther)
+		b.get(path).want(http.StatusOK).has("Angehalten von The operator", why)
+		b.get("/").want(http.StatusOK).has(why)
+		b.post(path + "/resume").want(http.StatusSeeOther)
+	}
+}

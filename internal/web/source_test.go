@@ -224,7 +224,7 @@ func TestRule13_ReleaseWantsARightAndAReason(t *testing.T) {
 	operator.post(one+"/release", "reason", "I say so").want(403)
 	b.post(one+"/release", "reason", " ").want(422).has("Say why this request can be believed", `href="#f-reason"`)
 	b.post(one+"/release", "reason", "the shop confirmed it by phone").want(303)
-	b.get(one).want(200).has("Released", "released by The editor: the shop confirmed it by phone", "/events/evt_")
+	b.get(one).want(200).has("Released", `released by The editor: &#34;the shop confirmed it by phone&#34;`, "/events/evt_")
 	b.post(page+"/release", "outcome", "quarantined", "reason", "all of them").want(422).has("Tick at least one request")
 	b.post(page+"/release", "outcome", "quarantined", "reason", "all of them", "request", ids[1], "request", ids[2]).want(303)
 	b.get(list).want(200).has("2 requests are released.", "No request has this fate")

@@ -42,7 +42,7 @@ func (v *visit) targetSide(t *hub.Target, refused error, offText string) (target
 	s.Delivered, s.Failed = delivered, failed+retried
 	if t.State != hub.Active {
 		if !s.Off { // that it is off, and by whom, Since says
-			s.Why = v.lang.Sentence(t.StateWhy)
+			s.Why = v.stateWhy(t)
 		}
 		s.Since = v.lang.Text("web_webhook.since."+string(t.State), "who", t.StateBy, "date", v.lang.Date(t.StateAt, v.zone), "time", v.clock(t.StateAt))
 	}
@@ -69,4 +69,12 @@ func (v *visit) formRate() (hub.Rate, error) {
 		return rate, hub.Errorf(hub.Invalid, "%v", err)
 	}
 	return rate, nil
+}
+
+// stateWhy is why a target rests: in the words of whoever paused it, or what the hub says when it has disabled it.
+func (v *visit) stateWhy(t *hub.Target) string {
+	if t.State == hub.Paused {
+		return t.StateWhy
+	}
+	return v.lang.Sentence(t.StateWhy)
 }

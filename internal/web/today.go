@@ -206,10 +206,10 @@ func (v *visit) trouble(t *hub.Target, line targetLine, class, icon string) trou
 	switch {
 	case t.State == hub.Paused:
 		tr.What = v.lang.Text("web_today.trouble_paused", "who", t.StateBy, "date", v.lang.Date(t.StateAt, v.zone), "time", v.clock(t.StateAt)) + " " + waiting
-		tr.Why = v.lang.Sentence(t.StateWhy)
+		tr.Why = v.stateWhy(t)
 	case t.State == hub.Disabled:
 		tr.What = v.lang.Text("web_today.trouble_disabled", "date", v.lang.Date(t.StateAt, v.zone), "time", v.clock(t.StateAt)) + " " + waiting
-		tr.Why = v.lang.Sentence(t.StateWhy)
+		tr.Why = v.stateWhy(t)
 	default:
 		since := t.Health.FailingSince
 		tr.What = v.lang.Text("web_today.trouble_failing", "date", v.lang.Date(since, v.zone), "time", v.clock(since)) + " " + waiting
