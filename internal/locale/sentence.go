@@ -71,7 +71,7 @@ func (s *speaker) say(text string) (said string, known bool) {
 	}
 	// Parts that the code has put together: a list, a place before what is wrong there, a name before what it is.
 	for _, between := range []string{"; ", ": "} {
-		if left, right, both := strings.Cut(text, between); both {
+		if left, right, both := cutUnquoted(text, between); both {
 			left, leftKnown := s.say(left)
 			right, rightKnown := s.say(right)
 			if leftKnown || rightKnown {
@@ -118,6 +118,22 @@ func inQuotes(text string) bool {
 		}
 	}
 	return true
+}
+
+// cutUnquoted is strings.Cut at the first place that is not in quotation marks.
+func cutUnquoted(text, between string) (left, right string, both bool) {
+	quoted := false
+	for i := 0; i+len(between) <= len(text); i++ {
+		switch {
+		case quoted && text[i] == '\\':
+			i++
+		case text[i] == '"':
+			quoted = !quoted
+		case !quoted && strings.HasPrefix(text[i:], between):
+			return text[:i], text[i+len(between):], true
+		}
+	}
+	return text, "", false
 }
 
 // find is the longest saying that fits the whole text, with what stands in its placeholders.

@@ -186,7 +186,7 @@ func TestThePauseOfAPersonSpeaksInTheirWords(t *testing.T) {
 	h.user(h.tenant, hub.Operator, func(u *hub.User) { u.Language = "de" })
 	target := h.endpoint(h.tenant, "Sklad")
 	b := h.as("operator@example.com")
-	path := pathOf(target)
+	path := "/webhooks/" + target.ID.Text(hub.EndpointPrefix)
 	for _, why := range []string{"from noon to five", "stock-taking: it waits to be looked at", "header X is missing"} {
 		b.post(path+"/pause", "why", why).want(http.StatusSeeOther)
 		b.get(path).want(http.StatusOK).has("Angehalten von The operator", why)
