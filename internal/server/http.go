@@ -38,9 +38,10 @@ func openDoor(c Config, handler http.Handler, log *slog.Logger) (*door, error) {
 		return nil, hub.Errorf(hub.Conflict, "cannot listen on %s: %v", c.Listen, err).
 			WithHint("choose another address with --listen, such as 127.0.0.1:8081")
 	}
-	d := &door{listener: listener}
+	d := &door{listener: callers{listener}}
 	d.http = &http.Server{
-		Handler:           streams(handler),
+		Handler:           unwatched(streams(handler)),
+		ConnContext:       withCaller,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
