@@ -27,10 +27,8 @@ func (r *run) ResolveName(name string) (any, bool) {
 	default:
 		return nil, false
 	}
-	for i := range r.scope.entries {
-		if e := &r.scope.entries[i]; e.root == name && e.field == "" && e.value.kind != Object {
-			return r.value(e.value), true
-		}
+	if v, plain := r.scope.plain(name); plain {
+		return r.value(v), true
 	}
 	return &celObject{run: r, root: name}, true
 }
@@ -118,13 +116,7 @@ func (o *celObject) length() int {
 	if o.root == "" {
 		return len(o.json.raw)
 	}
-	n := 0
-	for i := range o.run.scope.entries {
-		if e := &o.run.scope.entries[i]; e.root == o.root {
-			n += len(e.value.raw)
-		}
-	}
-	return n
+	return o.run.scope.length(o.root)
 }
 
 func (o *celObject) Find(key ref.Val) (ref.Val, bool) {

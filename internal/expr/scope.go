@@ -128,6 +128,27 @@ func (s *Scope) inRoot(root string, path []segment) (Value, bool) {
 	return v.follow(path)
 }
 
+// plain is a whole root that is no object: data that are a list.
+func (s *Scope) plain(root string) (Value, bool) {
+	for i := range s.entries {
+		if e := &s.entries[i]; e.root == root && e.field == "" && e.value.kind != Object {
+			return e.value, true
+		}
+	}
+	return Value{}, false
+}
+
+// length is how many bytes of JSON a root has.
+func (s *Scope) length(root string) int {
+	n := 0
+	for i := range s.entries {
+		if e := &s.entries[i]; e.root == root {
+			n += len(e.value.raw)
+		}
+	}
+	return n
+}
+
 // whole is a root as one value; an object is put together when its fields were set one by one.
 func (s *Scope) whole(root string) (Value, bool) {
 	var base Value
