@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -119,11 +118,11 @@ func (s *Store) lastError(ctx context.Context, d *hub.Delivery) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("read the last try of %s: %w", d.ID().Text(), err)
 	}
-	var last struct{ Error rawText }
-	if err := json.Unmarshal(evidence, &last); err != nil {
-		return "", fmt.Errorf("read the last try of %s: %w", d.ID().Text(), err)
+	last, _, err := readAttempt(evidence)
+	if err != nil {
+		return "", fmt.Errorf("the last try of %s: %w", d.ID().Text(), err)
 	}
-	return string(last.Error), nil
+	return last.Error, nil
 }
 
 // Probe is the oldest delivery a target is owed; false when none.

@@ -2,319 +2,302 @@ package store
 
 import (
 	"bytes"
-	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"hacek/internal/hub"
 )
 
-// EncodeAttempt writes an attempt as compact JSON, by hand because every delivery pays for it. The event's data
-// inside the body sent are left out: they are stored with the event, and DecodeAttempt puts them back.
+// An attempt is stored as its fields in a fixed order: whole numbers as varints, texts with their length in front, and words that come
+// in every attempt by their number. It is half as long as JSON, and what is stored of a delivery is written three times: to the log, to
+// the database and to every copy of it.
+
+// evidenceVersion is the first byte. A '{' there is the JSON of before.
+const evidenceVersion = 1
+
+// words are stored by their place in this list, from 1. It only grows at its end.
+var words = []string{
+	"GET", "POST", "PUT", "PATCH", "DELETE",
+	string(hub.Succeeded), string(hub.Refused), string(hub.Redirected), string(hub.TimedOut), string(hub.NoConnection),
+	"User-Agent", "Content-Type", "Content-Encoding", "Authorization", "Idempotency-Key",
+	"webhook-id", "webhook-timestamp", "webhook-signature", "hacek-delivery", "hacek-attempt", "hacek-hops",
+	"Date", "Server", "Content-Length", "Connection", "Vary", "Cache-Control", "Etag", "X-Request-Id",
+	"application/json", "0",
+}
+
+// wordsOfLength are the places of the words of a length: most texts are of another.
+var wordsOfLength = func() (of [32][]byte) {
+	for i, word := range words {
+		of[len(word)] = append(of[len(word)], byte(i+1))
+	}
+	return of
+}()
+
+// Bits of the byte of what is yes or no.
+const (
+	isFinal = 1 << iota
+	isTest
+	isTruncated
+)
+
+// EncodeAttempt writes an attempt. The event's data inside the body sent are left out: they are stored with the event, and
+// DecodeAttempt puts them back.
 func EncodeAttempt(a *hub.Attempt) []byte {
-	draft := drafts.Get().(*jsonText)
+	draft := drafts.Get().(*record)
 	defer drafts.Put(draft)
 	*draft = (*draft)[:0].attempt(a)
-	text := bytes.Clone(*draft)
+	evidence := bytes.Clone(*draft)
 	if cap(*draft) > mostDraft {
 		*draft = nil
 	}
-	return text
+	return evidence
 }
 
 // drafts are where attempts are encoded; only then it is known how long they are.
-var drafts = sync.Pool{New: func() any { return new(jsonText) }}
+var drafts = sync.Pool{New: func() any { return new(record) }}
 
 const mostDraft = 64 << 10 // bytes that are kept for the next
 
-func (j jsonText) attempt(a *hub.Attempt) jsonText {
-	j = append(j, '{')
-	j = j.number("n", int64(a.N))
-	if !a.At.IsZero() {
-		j = j.number("at", a.At.UnixNano())
+// record is an attempt under construction; each method adds one field.
+type record []byte
+
+func (r record) attempt(a *hub.Attempt) record {
+	r = append(r, evidenceVersion)
+	r = r.number(int64(a.N))
+	r = r.moment(a.At)
+	r = r.number(int64(a.Took))
+	r = r.word(string(a.Result))
+	r = r.number(int64(a.Status))
+	r = r.number(int64(a.RetryAfter))
+	r = append(r, bit(a.Final, isFinal)|bit(a.Test, isTest)|bit(a.Response.Truncated, isTruncated))
+	r = r.text(a.Error)
+	r = r.text(a.Hint)
+	r = r.number(a.SettingsVersion)
+	r = r.request(&a.Request)
+	r = r.answer(&a.Response)
+	for _, d := range [...]time.Duration{a.Timing.DNS, a.Timing.Connect, a.Timing.TLS, a.Timing.FirstByte, a.Timing.Total} {
+		r = r.number(int64(d))
 	}
-	j = j.number("took", int64(a.Took))
-	j = j.text("result", string(a.Result))
-	j = j.number("status", int64(a.Status))
-	j = j.number("retry_after", int64(a.RetryAfter))
-	j = j.yes("final", a.Final)
-	j = j.text("error", a.Error)
-	j = j.text("hint", a.Hint)
-	j = j.number("version", a.SettingsVersion)
-	j = j.yes("test", a.Test)
-	j = j.request(&a.Request)
-	j = j.answer(&a.Response)
-	j = j.timing(a.Timing)
-	j = j.peer(&a.Peer)
+	r = r.text(a.Peer.Address)
+	r = r.text(a.Peer.TLSVersion)
+	r = r.text(a.Peer.Issuer)
+	r = r.moment(a.Peer.Expires)
+	var steps []byte
 	if len(a.Steps) > 0 {
-		steps, err := json.Marshal(a.Steps) // only pipelines have them, so they may cost more
-		if err != nil {
+		var err error
+		if steps, err = json.Marshal(a.Steps); err != nil { // only pipelines have them, so they may cost more
 			panic(fmt.Sprintf("BUG: steps that are no JSON: %v", err))
 		}
-		j = append(j.name("steps"), steps...)
 	}
-	return append(j, '}')
+	return r.bytes(steps)
 }
 
-// jsonText is JSON under construction; each method adds one field, or nothing when it is empty.
-type jsonText []byte
-
-func (j jsonText) name(name string) jsonText {
-	if last := j[len(j)-1]; last != '{' && last != '[' {
-		j = append(j, ',')
+func bit(yes bool, is byte) byte {
+	if yes {
+		return is
 	}
-	j = append(j, '"')
-	j = append(j, name...)
-	return append(j, '"', ':')
+	return 0
 }
 
-func (j jsonText) number(name string, v int64) jsonText {
-	if v == 0 {
-		return j
+func (r record) number(n int64) record { return binary.AppendVarint(r, n) }
+
+// moment keeps nanoseconds, and 0 for a time that is not there.
+func (r record) moment(t time.Time) record {
+	if t.IsZero() {
+		return r.number(0)
 	}
-	return strconv.AppendInt(j.name(name), v, 10)
+	return r.number(t.UnixNano())
 }
 
-func (j jsonText) yes(name string, v bool) jsonText {
-	if !v {
-		return j
-	}
-	return append(j.name(name), "true"...)
+func (r record) text(s string) record {
+	return append(binary.AppendUvarint(r, uint64(len(s))), s...)
 }
 
-func (j jsonText) text(name, v string) jsonText {
-	if v == "" {
-		return j
-	}
-	return appendQuoted(j.name(name), v)
+func (r record) bytes(b []byte) record {
+	return append(binary.AppendUvarint(r, uint64(len(b))), b...)
 }
 
-func (j jsonText) request(r *hub.SentRequest) jsonText {
-	j = append(j.name("request"), '{')
-	j = j.text("method", r.Method)
-	j = j.text("url", r.URL)
-	if len(r.Headers) > 0 {
-		j = append(j.name("headers"), '[')
-		for i := range r.Headers {
-			if i > 0 {
-				j = append(j, ',')
-			}
-			j = append(j, '[')
-			j = appendQuoted(j, r.Headers[i].Name)
-			j = append(j, ',')
-			j = appendQuoted(j, r.Headers[i].Value)
-			j = append(j, ']')
-		}
-		j = append(j, ']')
-	}
-	before, after := r.Body, []byte(nil)
-	if end := r.DataAt + r.DataLen; r.DataLen > 0 && r.DataAt >= 0 && end <= len(r.Body) {
-		before, after = r.Body[:r.DataAt], r.Body[end:]
-		j = j.number("data", int64(r.DataLen))
-	}
-	j = j.text("body", string(before))
-	j = j.text("tail", string(after))
-	return append(j, '}')
-}
-
-func (j jsonText) answer(r *hub.Answer) jsonText {
-	j = append(j.name("response"), '{')
-	j = j.number("status", int64(r.Status))
-	if len(r.Headers) > 0 {
-		j = append(j.name("headers"), '[')
-		for name, values := range r.Headers {
-			for _, v := range values {
-				if j[len(j)-1] != '[' {
-					j = append(j, ',')
-				}
-				j = append(j, '[')
-				j = appendQuoted(j, name)
-				j = append(j, ',')
-				j = appendQuoted(j, v)
-				j = append(j, ']')
+// word is a number of the list, or 0 and the text.
+func (r record) word(s string) record {
+	if len(s) < len(wordsOfLength) {
+		for _, number := range wordsOfLength[len(s)] {
+			if words[number-1] == s {
+				return append(r, number)
 			}
 		}
-		j = append(j, ']')
 	}
-	j = j.text("body", string(r.Body))
-	j = j.yes("truncated", r.Truncated)
-	return append(j, '}')
+	return append(r, 0).text(s)
 }
 
-func (j jsonText) timing(t hub.Timing) jsonText {
-	if t == (hub.Timing{}) {
-		return j
+func (r record) request(sent *hub.SentRequest) record {
+	r = r.word(sent.Method)
+	r = r.text(sent.URL)
+	r = r.number(int64(len(sent.Headers)))
+	for i := range sent.Headers {
+		r = r.word(sent.Headers[i].Name)
+		r = r.word(sent.Headers[i].Value)
 	}
-	j = append(j.name("timing"), '{')
-	j = j.number("dns", int64(t.DNS))
-	j = j.number("connect", int64(t.Connect))
-	j = j.number("tls", int64(t.TLS))
-	j = j.number("first_byte", int64(t.FirstByte))
-	j = j.number("total", int64(t.Total))
-	return append(j, '}')
+	before, data, tail := sent.Body, 0, []byte(nil)
+	if end := sent.DataAt + sent.DataLen; sent.DataLen > 0 && sent.DataAt >= 0 && end <= len(sent.Body) {
+		before, data, tail = sent.Body[:sent.DataAt], sent.DataLen, sent.Body[end:]
+	}
+	return r.number(int64(data)).bytes(before).bytes(tail)
 }
 
-func (j jsonText) peer(p *hub.Peer) jsonText {
-	if p.Address == "" && p.TLSVersion == "" && p.Issuer == "" && p.Expires.IsZero() {
-		return j
+func (r record) answer(got *hub.Answer) record {
+	r = r.number(int64(got.Status))
+	lines := 0
+	for _, values := range got.Headers {
+		lines += len(values)
 	}
-	j = append(j.name("peer"), '{')
-	j = j.text("address", p.Address)
-	j = j.text("tls", p.TLSVersion)
-	j = j.text("issuer", p.Issuer)
-	if !p.Expires.IsZero() {
-		j = j.number("expires", p.Expires.UnixNano())
-	}
-	return append(j, '}')
-}
-
-// appendQuoted writes a JSON string, or, for bytes that no JSON string can hold, an array of their base64.
-func appendQuoted(b []byte, v string) []byte {
-	if hub.Plain(v, 0) == len(v) {
-		b = append(b, '"')
-		b = append(b, v...)
-		return append(b, '"')
-	}
-	if !utf8.ValidString(v) {
-		b = append(b, '[', '"')
-		b = base64.StdEncoding.AppendEncode(b, []byte(v))
-		return append(b, '"', ']')
-	}
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(v); i++ {
-		c := v[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		b = append(b, v[from:i]...)
-		from = i + 1
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		default:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+	r = r.number(int64(lines))
+	for name, values := range got.Headers {
+		for _, value := range values {
+			r = r.word(name)
+			r = r.word(value)
 		}
 	}
-	b = append(b, v[from:]...)
-	return append(b, '"')
-}
-
-// rawText reads what appendQuoted wrote.
-type rawText string
-
-func (t *rawText) UnmarshalJSON(b []byte) error {
-	if len(b) > 0 && b[0] == '[' {
-		var coded []string
-		if err := json.Unmarshal(b, &coded); err != nil || len(coded) != 1 {
-			return fmt.Errorf("coded bytes: %w", err)
-		}
-		raw, err := base64.StdEncoding.DecodeString(coded[0])
-		*t = rawText(raw)
-		return err
-	}
-	var s string
-	err := json.Unmarshal(b, &s)
-	*t = rawText(s)
-	return err
-}
-
-func (t rawText) bytes() []byte {
-	if t == "" {
-		return nil
-	}
-	return []byte(t)
-}
-
-type attemptJSON struct {
-	N          int           `json:"n"`
-	At         int64         `json:"at"`
-	Took       time.Duration `json:"took"`
-	Result     hub.Result    `json:"result"`
-	Status     int           `json:"status"`
-	RetryAfter time.Duration `json:"retry_after"`
-	Final      bool          `json:"final"`
-	Error      rawText       `json:"error"`
-	Hint       rawText       `json:"hint"`
-	Version    int64         `json:"version"`
-	Test       bool          `json:"test"`
-	Request    struct {
-		Method  rawText      `json:"method"`
-		URL     rawText      `json:"url"`
-		Headers [][2]rawText `json:"headers"`
-		Body    rawText      `json:"body"`
-		Data    int          `json:"data"`
-		Tail    rawText      `json:"tail"`
-	} `json:"request"`
-	Response struct {
-		Status    int          `json:"status"`
-		Headers   [][2]rawText `json:"headers"`
-		Body      rawText      `json:"body"`
-		Truncated bool         `json:"truncated"`
-	} `json:"response"`
-	Timing struct {
-		DNS       time.Duration `json:"dns"`
-		Connect   time.Duration `json:"connect"`
-		TLS       time.Duration `json:"tls"`
-		FirstByte time.Duration `json:"first_byte"`
-		Total     time.Duration `json:"total"`
-	} `json:"timing"`
-	Peer struct {
-		Address rawText `json:"address"`
-		TLS     rawText `json:"tls"`
-		Issuer  rawText `json:"issuer"`
-		Expires int64   `json:"expires"`
-	} `json:"peer"`
-	Steps []hub.StepRecord `json:"steps"`
+	return r.bytes(got.Body)
 }
 
 // DecodeAttempt reads what EncodeAttempt wrote; data is the event's, which is put back into the body.
 func DecodeAttempt(evidence, data []byte) (hub.Attempt, error) {
-	var x attemptJSON
-	if err := json.Unmarshal(evidence, &x); err != nil {
-		return hub.Attempt{}, fmt.Errorf("read the evidence of an attempt: %w", err)
+	a, tail, err := readAttempt(evidence)
+	if err != nil {
+		return hub.Attempt{}, err
 	}
-	a := hub.Attempt{
-		N: x.N, At: fromNanos(x.At), Took: x.Took, Result: x.Result, Status: x.Status, RetryAfter: x.RetryAfter, Final: x.Final,
-		Error: string(x.Error), Hint: string(x.Hint), SettingsVersion: x.Version, Test: x.Test,
-		Request:  hub.SentRequest{Method: string(x.Request.Method), URL: string(x.Request.URL), Body: x.Request.Body.bytes()},
-		Response: hub.Answer{Status: x.Response.Status, Body: x.Response.Body.bytes(), Truncated: x.Response.Truncated},
-		Timing:   hub.Timing(x.Timing),
-		Peer: hub.Peer{
-			Address: string(x.Peer.Address), TLSVersion: string(x.Peer.TLS), Issuer: string(x.Peer.Issuer),
-			Expires: fromNanos(x.Peer.Expires),
-		},
-		Steps: x.Steps,
-	}
-	if n := x.Request.Data; n > 0 {
-		a.Request.DataAt, a.Request.DataLen = len(a.Request.Body), n
+	if n := a.Request.DataLen; n > 0 {
 		if len(data) != n {
 			return hub.Attempt{}, fmt.Errorf("read the evidence of an attempt: the event has %d bytes of data, %d were sent", len(data), n)
 		}
-		a.Request.Body = append(append(a.Request.Body, data...), x.Request.Tail...)
-	}
-	for _, h := range x.Request.Headers {
-		a.Request.Headers = append(a.Request.Headers, hub.Header{Name: string(h[0]), Value: string(h[1])})
-	}
-	for _, h := range x.Response.Headers {
-		if a.Response.Headers == nil {
-			a.Response.Headers = http.Header{}
-		}
-		a.Response.Headers[string(h[0])] = append(a.Response.Headers[string(h[0])], string(h[1]))
+		a.Request.DataAt = len(a.Request.Body)
+		a.Request.Body = slices.Concat(a.Request.Body, data, tail)
 	}
 	return a, nil
+}
+
+// readAttempt leaves the body without the event's data, which stood before tail.
+func readAttempt(evidence []byte) (a hub.Attempt, tail []byte, err error) {
+	if len(evidence) > 0 && evidence[0] == '{' {
+		return readJSON(evidence)
+	}
+	if len(evidence) == 0 || evidence[0] != evidenceVersion {
+		return hub.Attempt{}, nil, errors.New("read the evidence of an attempt: a newer hub wrote it")
+	}
+	r := recordReader{rest: evidence[1:]}
+	a.N = int(r.number())
+	a.At = fromNanos(r.number())
+	a.Took = time.Duration(r.number())
+	a.Result = hub.Result(r.word())
+	a.Status = int(r.number())
+	a.RetryAfter = time.Duration(r.number())
+	flags := r.byte()
+	a.Final, a.Test, a.Response.Truncated = flags&isFinal != 0, flags&isTest != 0, flags&isTruncated != 0
+	a.Error = string(r.bytes())
+	a.Hint = string(r.bytes())
+	a.SettingsVersion = r.number()
+	tail = r.request(&a.Request)
+	r.answer(&a.Response)
+	for _, d := range [...]*time.Duration{&a.Timing.DNS, &a.Timing.Connect, &a.Timing.TLS, &a.Timing.FirstByte, &a.Timing.Total} {
+		*d = time.Duration(r.number())
+	}
+	a.Peer.Address = string(r.bytes())
+	a.Peer.TLSVersion = string(r.bytes())
+	a.Peer.Issuer = string(r.bytes())
+	a.Peer.Expires = fromNanos(r.number())
+	if steps := r.bytes(); len(steps) > 0 {
+		if err := json.Unmarshal(steps, &a.Steps); err != nil {
+			return hub.Attempt{}, nil, fmt.Errorf("read the steps of an attempt: %w", err)
+		}
+	}
+	if r.short {
+		return hub.Attempt{}, nil, errors.New("read the evidence of an attempt: it is cut short")
+	}
+	return a, tail, nil
+}
+
+// recordReader reads the fields of a record one after the other. Behind the end of a record that was cut short everything is empty.
+type recordReader struct {
+	rest  []byte
+	short bool
+}
+
+func (r *recordReader) cut() {
+	r.rest, r.short = nil, true
+}
+
+func (r *recordReader) byte() byte {
+	if len(r.rest) == 0 {
+		r.cut()
+		return 0
+	}
+	b := r.rest[0]
+	r.rest = r.rest[1:]
+	return b
+}
+
+func (r *recordReader) number() int64 {
+	n, size := binary.Varint(r.rest)
+	if size <= 0 {
+		r.cut()
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+func (r *recordReader) bytes() []byte {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 || n > uint64(len(r.rest)-size) {
+		r.cut()
+		return nil
+	}
+	end := size + int(n)
+	b := r.rest[size:end:end]
+	if r.rest = r.rest[end:]; n == 0 {
+		return nil
+	}
+	return b
+}
+
+func (r *recordReader) word() string {
+	switch n := int(r.byte()); {
+	case n == 0:
+		return string(r.bytes())
+	case n <= len(words):
+		return words[n-1]
+	}
+	r.cut() // a word of a newer hub
+	return ""
+}
+
+func (r *recordReader) request(sent *hub.SentRequest) (tail []byte) {
+	sent.Method = r.word()
+	sent.URL = string(r.bytes())
+	for n := r.number(); n > 0 && !r.short; n-- {
+		sent.Headers = append(sent.Headers, hub.Header{Name: r.word(), Value: r.word()})
+	}
+	sent.DataLen = int(r.number())
+	sent.Body = r.bytes()
+	return r.bytes()
+}
+
+func (r *recordReader) answer(got *hub.Answer) {
+	got.Status = int(r.number())
+	for n := r.number(); n > 0 && !r.short; n-- {
+		if got.Headers == nil {
+			got.Headers = http.Header{}
+		}
+		name := r.word()
+		got.Headers[name] = append(got.Headers[name], r.word())
+	}
+	got.Body = r.bytes()
 }
 
 func fromNanos(ns int64) time.Time {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +66,41 @@ func TestEvidenceIsReadBackExactly(t *testing.T) {
 		if !reflect.DeepEqual(got, a) {
 			t.Fatalf("case %d:\n got %#v\nwant %#v\n%s", i, got, a, coded)
 		}
+		if i%100 == 0 {
+			for cut := range coded {
+				if _, err := store.DecodeAttempt(coded[:cut], data); err == nil {
+					t.Fatalf("case %d: the first %d of %d bytes are taken for all", i, cut, len(coded))
+				}
+			}
+		}
+	}
+}
+
+// Databases from before November 2026 hold attempts as JSON.
+func TestEvidenceOfBeforeIsRead(t *testing.T) {
+	const evidence = `{"n":2,"at":1795413139463760140,"took":3558027,"result":"refused","status":500,"retry_after":1000000000,"final":true,` +
+		`"error":"answered 500","hint":["/w=="],"version":3,"test":true,"request":{"method":"POST","url":"http://127.0.0.1/r",` +
+		`"headers":[["User-Agent","hacek/1"]],"data":7,"body":"{\"data\":","tail":"}"},"response":{"status":500,` +
+		`"headers":[["Date","Mon"],["Date","Tue"]],"body":"no","truncated":true},"timing":{"dns":1,"connect":2,"tls":3,"first_byte":4,"total":5},` +
+		`"peer":{"address":"127.0.0.1:1","tls":"TLS 1.3","issuer":"CA","expires":1795413139463760140},"steps":[{"n":1,"type":"fetch","result":"done","took":"5s"}]}`
+	at := time.Unix(0, 1795413139463760140).UTC()
+	want := hub.Attempt{N: 2, At: at, Took: 3558027, Result: hub.Refused, Status: 500, RetryAfter: time.Second, Final: true,
+		Error: "answered 500", Hint: "\xff", SettingsVersion: 3, Test: true,
+		Request: hub.SentRequest{Method: "POST", URL: "http://127.0.0.1/r", Headers: []hub.Header{{Name: "User-Agent", Value: "hacek/1"}},
+			Body: []byte(`{"data":{"a":1}}`), DataAt: 8, DataLen: 7},
+		Response: hub.Answer{Status: 500, Headers: http.Header{"Date": {"Mon", "Tue"}}, Body: []byte("no"), Truncated: true},
+		Timing:   hub.Timing{DNS: 1, Connect: 2, TLS: 3, FirstByte: 4, Total: 5},
+		Peer:     hub.Peer{Address: "127.0.0.1:1", TLSVersion: "TLS 1.3", Issuer: "CA", Expires: at},
+		Steps:    []hub.StepRecord{{N: 1, Type: "fetch", Result: "done", Took: hub.Duration(5 * time.Second)}}}
+	got, err := store.DecodeAttempt([]byte(evidence), []byte(`{"a":1}`))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%v\n got %#v\nwant %#v", err, got, want)
+	}
+	if _, err := store.DecodeAttempt([]byte(evidence), []byte(`{}`)); err == nil {
+		t.Error("other data are put back")
+	}
+	if _, err := store.DecodeAttempt([]byte{2, 0, 0}, nil); err == nil || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("the record of a newer hub: %v", err)
 	}
 }
 
