@@ -21,6 +21,7 @@ type outgoing struct {
 	target  string // path and query
 	headers []hub.Header
 	secret  []bool // which headers show only "***"
+	ours    int    // from here on they are ids, times and signatures, in which no secret can stand
 	body    []byte
 
 	dataAt, dataLen int
@@ -208,6 +209,7 @@ func (c *Compiled) addHeaders(s *Sender, out *outgoing, scope *expr.Scope, call 
 	if call.IdempotencyKey != "" && !c.ownRepeats {
 		add("Idempotency-Key", call.IdempotencyKey)
 	}
+	out.ours = len(out.headers)
 	if call.Plain {
 		return nil
 	}
@@ -220,6 +222,7 @@ func (c *Compiled) addHeaders(s *Sender, out *outgoing, scope *expr.Scope, call 
 	}
 	for i := range c.hmacs {
 		add(c.hmacs[i].header, string(c.hmacs[i].sign.AppendSignature(nil, m)))
+		out.ours = len(out.headers) // what else stands beside a signature is the user's
 	}
 	if call.DeliveryID != "" {
 		add("hacek-delivery", call.DeliveryID)
@@ -244,7 +247,7 @@ func (out *outgoing) conceal() {
 func (out *outgoing) evidence(m *masker) hub.SentRequest {
 	sent := hub.SentRequest{Method: out.method, URL: m.text(maskQuery(out.url, out.key)), Headers: out.headers, Body: out.body, DataAt: out.dataAt, DataLen: out.dataLen}
 	copied := false
-	for i, h := range out.headers {
+	for i, h := range out.headers[:out.ours] {
 		value := m.text(h.Value)
 		if i < len(out.secret) && out.secret[i] {
 			value = maskCredential(h.Value)
