@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http/httptrace"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -253,6 +254,8 @@ func (l *line) speak(ctx context.Context, c *leanConn, key string, out *outgoing
 	if writeErr == nil {
 		got.phase = waiting
 	}
+	// A read before the answer has come is a call to the kernel for nothing: whoever is ready goes first.
+	runtime.Gosched()
 	// Even when the request could not be written whole, there may be an answer that says why.
 	if _, err = c.r.Peek(1); err != nil {
 		if writeErr != nil {
