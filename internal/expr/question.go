@@ -162,7 +162,7 @@ func holds(sign string, order int) bool {
 	return order >= 0
 }
 
-// exact is up to where every whole number is a double too.
+// exact is up to where no two whole numbers are the same double.
 const exact = 1 << 53
 
 // compareWith compares a field as it came; one of another kind than the literal is CEL's.
@@ -178,7 +178,7 @@ func compareWith(literal celast.Expr) comparison {
 	case types.Bool:
 		return func(v Value) (int, bool) { return compareBool(v, bool(want)) }
 	case types.Int:
-		if want < -exact || want > exact {
+		if want <= -exact || want >= exact {
 			return nil
 		}
 		return func(v Value) (int, bool) { return compareNumber(v, float64(want)) }

@@ -13,6 +13,7 @@ var asked = map[string]bool{
 	`num(data.n) != 80.50`:                               true,
 	`num(data.count) <= 3`:                               true,
 	`num(data.id) == 12345678901234567890.0`:             true,
+	`data.count < 9007199254740991`:                      true,
 	`data.n > 80`:                                        true,
 	`data.n < -80.5`:                                     true,
 	`data.count == 3 && data.status == "new"`:            true,
@@ -53,6 +54,7 @@ var asked = map[string]bool{
 	`has(data.status.below)`:                       false,
 	`has(data.esc) == true`:                        false,
 	`data.lines.size() == 2`:                       false,
+	`data.count == 9007199254740992`:               false, // the next one is the same double
 	`data.id == 9007199254740993`:                  false, // more digits than a double keeps
 	`"vip" in data.customer.tags`:                  false,
 	`data.status in ["paid", data.total]`:          false,
@@ -73,7 +75,7 @@ func TestC6_AQuestionIsAnsweredAsCELWould(t *testing.T) {
 			t.Errorf("%s is answered without CEL: %v, want %v", text, got, sure)
 		}
 		for _, data := range []string{`[1]`, `{}`, `"text"`, `{"count":null,"status":{},"total":1e400,"n":"80,50","paid":"false"}`,
-			`{"count":3,"count":4,"status":"\u006eew","total":" 100.5 ","n":-0,"paid":true,"customer":[]}`} {
+			`{"count":9007199254740993,"id":9007199254740993}`, `{"count":9007199254740991}`, `{"count":3,"count":4,"status":"\u006eew","total":" 100.5 ","n":-0,"paid":true,"customer":[]}`} {
 			agreesWithCEL(t, c, scope(t, data))
 		}
 	}

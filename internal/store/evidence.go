@@ -32,12 +32,13 @@ var words = []string{
 }
 
 // wordsOfLength are the places of the words of a length: most texts are of another.
-var wordsOfLength = func() (of [32][]byte) {
+var wordsOfLength = sync.OnceValue(func() *[32][]byte {
+	var of [32][]byte
 	for i, word := range words {
 		of[len(word)] = append(of[len(word)], byte(i+1))
 	}
-	return of
-}()
+	return &of
+})
 
 // Bits of the byte of what is yes or no.
 const (
@@ -125,8 +126,8 @@ func (r record) bytes(b []byte) record {
 
 // word is a number of the list, or 0 and the text.
 func (r record) word(s string) record {
-	if len(s) < len(wordsOfLength) {
-		for _, number := range wordsOfLength[len(s)] {
+	if of := wordsOfLength(); len(s) < len(of) {
+		for _, number := range of[len(s)] {
 			if words[number-1] == s {
 				return append(r, number)
 			}
