@@ -227,7 +227,16 @@ func (w *window) with(act func(chromedp.CSS) step, what, script string, words ..
 			w.keepFor("failed")
 			w.Fatal(err)
 		}
+		w.forget()
 	}
+}
+
+// forget lets a link be pressed again: nobody may wait for where a click leads that went past it.
+func (w *window) forget() {
+	ctx, stop := context.WithTimeout(w.ctx, patience/6)
+	defer stop()
+	// A page that is going away just now has nothing to forget.
+	_, _ = chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-pressed]")?.removeAttribute("data-pressed")`))
 }
 
 // clicked clicks where an element stands. The page may move between the look and the click, as when a field grows: a click

@@ -48,7 +48,8 @@ func run() error {
 	connections := flag.String("connections", "128,32", "publishing connections")
 	flag.StringVar(&b.only, "only", "", "only the kinds of run whose name contains this `word`")
 	flag.BoolVar(&b.quick, "quick", false, "one run of 3 s each: shows that it works, not how fast it is")
-	mode := flag.String("mode", "throughput", "throughput, backlog, isolation, receiving or console")
+	mode := flag.String("mode", "throughput", "throughput, duel, backlog, isolation, receiving or console")
+	flag.StringVar(&b.against, "against", "", "the other `program` of -mode duel, which runs beside the hub")
 	flag.IntVar(&b.waiting, "waiting", 0, "deliveries waiting in -mode backlog (1,000,000) and at the dead endpoint in -mode isolation (100,000)")
 	flag.IntVar(&b.endpoints, "endpoints", 1000, "endpoints in -mode backlog")
 	flag.IntVar(&b.events, "events", consoleEvents, "events stored before -mode console begins")
@@ -67,13 +68,14 @@ func run() error {
 	}
 	measure, known := map[string]func(context.Context) error{
 		"throughput": b.throughput,
+		"duel":       b.duel,
 		"backlog":    b.backlog,
 		"isolation":  b.isolation,
 		"receiving":  b.incoming,
 		"console":    b.console,
 	}[*mode]
 	if !known {
-		return fmt.Errorf("-mode %s: want throughput, backlog, isolation, receiving or console", *mode)
+		return fmt.Errorf("-mode %s: want throughput, duel, backlog, isolation, receiving or console", *mode)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -91,6 +93,7 @@ func duration(seconds float64) time.Duration { return time.Duration(seconds * fl
 // bench is what the command line asks for.
 type bench struct {
 	binary, postgres, dir, only      string
+	against                          string
 	runs, waiting, endpoints, events int
 	seconds, warmup                  time.Duration
 	connections                      []int
