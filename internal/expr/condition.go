@@ -115,13 +115,15 @@ func (c *Condition) Match(s *Scope) (bool, error) {
 // Weigh is Match, and tells what it cost: about as many bytes as could have been walked over meanwhile. It is the same on a
 // busy machine as on an idle one, where a clock would count what others do too.
 func (c *Condition) Weigh(s *Scope) (yes bool, work int, err error) {
+	asked := 0
 	if c.ask != nil {
-		if a := c.ask(s); a.sure && a.read <= maxRun {
-			return a.yes, workOfMatch + a.read + len(c.text)*workOfLetter, nil
+		a := c.ask(s, maxRun)
+		if asked = a.read; a.sure {
+			return a.yes, workOfMatch + asked + len(c.text)*workOfLetter, nil
 		}
 	}
 	out, read, steps, err := evaluate(c.program, s)
-	if work = workOfMatch + read; steps > 0 {
+	if work = workOfMatch + asked + read; steps > 0 {
 		work += steps * workOfStep
 	} else {
 		work += len(c.text) * workOfLetter

@@ -13,8 +13,8 @@ import (
 
 // question is a condition, or a part of one, that is answered without CEL: fields compared with what stands in the condition, joined by
 // &&, || and !. Nearly all conditions are of that kind, and every target asks its own of every event.
-// Where CEL would complain, or do more than compare, the answer is not sure, and CEL is asked.
-type question func(s *Scope) reply
+// Where CEL would complain, or do more than compare, or more than budget bytes would be walked over, the answer is not sure, and CEL is asked.
+type question func(s *Scope, budget int) reply
 
 type reply struct {
 	yes, sure bool
@@ -36,8 +36,8 @@ func asQuestion(e celast.Expr) question {
 		return join(asQuestion(args[0]), asQuestion(args[1]), sign == operators.LogicalOr)
 	case operators.LogicalNot:
 		if ask := asQuestion(args[0]); ask != nil {
-			return func(s *Scope) reply {
-				a := ask(s)
+			return func(s *Scope, budget int) reply {
+				a := ask(s, budget)
 				a.yes = !a.yes
 				return a
 			}
@@ -59,12 +59,12 @@ func join(first, second question, decides bool) question {
 	if first == nil || second == nil {
 		return nil
 	}
-	return func(s *Scope) reply {
-		a := first(s)
+	return func(s *Scope, budget int) reply {
+		a := first(s, budget)
 		if !a.sure || a.yes == decides {
 			return a
 		}
-		b := second(s)
+		b := second(s, budget-a.read)
 		b.read += a.read
 		return b
 	}
@@ -77,8 +77,8 @@ func askField(e celast.Expr) question {
 		return nil
 	}
 	if e.AsSelect().IsTestOnly() {
-		return func(s *Scope) reply {
-			_, read, known, found := at.find(s)
+		return func(s *Scope, budget int) reply {
+			_, read, known, found := at.find(s, budget)
 			return reply{found, known, read}
 		}
 	}
@@ -136,8 +136,8 @@ func subject(left celast.Expr) (at *place, with func(literal celast.Expr) compar
 type comparison func(v Value) (order int, sure bool)
 
 func (p *place) compared(compare comparison, sign string) question {
-	return func(s *Scope) reply {
-		v, read, _, found := p.find(s)
+	return func(s *Scope, budget int) reply {
+		v, read, _, found := p.find(s, budget)
 		if !found {
 			return reply{read: read}
 		}
@@ -190,7 +190,9 @@ func compareWith(literal celast.Expr) comparison {
 
 // compareNumWith compares num(field) with a number.
 func compareNumWith(literal celast.Expr) comparison {
-	if _, text := literal.AsLiteral().(types.String); text {
+	switch literal.AsLiteral().(type) {
+	case types.Int, types.Double:
+	default:
 		return nil
 	}
 	plain := compareWith(literal)
@@ -258,14 +260,16 @@ func fieldOf(e celast.Expr) *place {
 }
 
 // find is known to be right about a field that is not there only when everything above the field is there.
-func (p *place) find(s *Scope) (v Value, read int, known, found bool) {
+func (p *place) find(s *Scope, budget int) (v Value, read int, known, found bool) {
 	if _, plain := s.plain(p.root); plain {
 		return Value{}, 0, false, false
 	}
-	read = s.length(p.root)
+	if read = s.length(p.root); read > budget {
+		return Value{}, 0, false, false
+	}
 	v, found = s.inRoot(p.root, p.first[:])
 	for _, name := range p.rest {
-		if !found || v.kind != Object {
+		if !found || v.kind != Object || read+len(v.raw) > budget {
 			return Value{}, read, false, false
 		}
 		read += len(v.raw)
@@ -274,5 +278,5 @@ func (p *place) find(s *Scope) (v Value, read int, known, found bool) {
 	if v.kind == String {
 		read += len(v.raw)
 	}
-	return v, read, true, found
+	return v, read, read <= budget, found && read <= budget
 }

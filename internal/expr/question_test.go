@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"cel.dev/cel-go/common/types"
@@ -58,6 +60,7 @@ var asked = map[string]bool{
 	`data.id == 9007199254740993`:                  false, // more digits than a double keeps
 	`"vip" in data.customer.tags`:                  false,
 	`data.status in ["paid", data.total]`:          false,
+	`num(data.paid) in [true, 1.0]`:                false,
 	`data.status in ["paid", 3]`:                   false,
 	`data.lines.exists(l, l.qty > 4)`:              false,
 	`text(data.count) == "3"`:                      false,
@@ -81,14 +84,30 @@ func TestC6_AQuestionIsAnsweredAsCELWould(t *testing.T) {
 	}
 }
 
+// However many fields a condition compares, the walk through a large event ends at the budget.
+func TestRule11_QuestionsAreBounded(t *testing.T) {
+	s := scope(t, `{"a":"`+strings.Repeat("x", 1<<20)+`","k":1}`)
+	c, err := ParseCondition(strings.Repeat("data.k == 2 || ", 600) + "data.k == 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := c.ask(s, maxRun); a.sure || a.read > maxRun || a.read < maxRun/2 {
+		t.Errorf("answered %+v with a budget of %d", a, maxRun)
+	}
+	var e *EvalError
+	if _, err := c.Match(s); !errors.As(err, &e) || !strings.Contains(e.Detail, "too long") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
 // agreesWithCEL tells whether the condition is answered without CEL, which must say and count the same.
 func agreesWithCEL(t *testing.T, c *Condition, s *Scope) bool {
 	t.Helper()
 	if c.ask == nil {
 		return false
 	}
-	a := c.ask(s)
-	if !a.sure || a.read > maxRun {
+	a := c.ask(s, maxRun)
+	if !a.sure {
 		return false
 	}
 	out, read, _, err := evaluate(c.program, s)

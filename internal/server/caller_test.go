@@ -3,37 +3,35 @@ package server
 import (
 	"context"
 	"io"
-	"net"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
-// behindCallers serves handler as the hub's door does, and returns its address.
-func behindCallers(t *testing.T, handler http.HandlerFunc) string {
+// behindDoor serves handler at the hub's own door, and returns its address.
+func behindDoor(t *testing.T, handler http.HandlerFunc) string {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	d, err := openDoor(Config{Listen: "127.0.0.1:0"}, handler, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: unwatched(handler), ConnContext: withCaller, ReadTimeout: time.Minute}
 	done := make(chan struct{})
 	go func() {
-		_ = server.Serve(callers{listener})
+		_ = d.run(t.Context())
 		close(done)
 	}()
 	t.Cleanup(func() {
-		_ = server.Close()
+		d.close(t.Context())
 		<-done
 	})
-	return "http://" + listener.Addr().String()
+	return "http://" + d.listener.Addr().String()
 }
 
 // What waits for the disk alone does not watch its caller; everything else does, on the same connection too.
 func TestOnlyWhoPublishesIsUnwatched(t *testing.T) {
 	var asked int
-	address := behindCallers(t, func(w http.ResponseWriter, r *http.Request) {
+	address := behindDoor(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		asked++
 		c := r.Context().Value(callerKey{}).(*caller)
@@ -71,7 +69,7 @@ func TestOnlyWhoPublishesIsUnwatched(t *testing.T) {
 // Whoever is watched hears that its caller has gone.
 func TestACallerWhoHangsUpIsHeard(t *testing.T) {
 	in, heard := make(chan struct{}), make(chan struct{})
-	address := behindCallers(t, func(w http.ResponseWriter, r *http.Request) {
+	address := behindDoor(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		close(in)
 		<-r.Context().Done()

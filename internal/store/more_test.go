@@ -104,6 +104,29 @@ func TestEvidenceOfBeforeIsRead(t *testing.T) {
 	}
 }
 
+// What is stored is read by every later hub: a word that changes its number would turn one header into another.
+func TestWordsOfEvidenceKeepTheirNumbers(t *testing.T) {
+	evidence := []byte{1, 2, 0, 0, 7, 0, 0, 0, 0, 0, 0, 2, 1, 'u', 62}
+	for number := range byte(31) {
+		evidence = append(evidence, number+1, 0, 1, 'v')
+	}
+	evidence = append(evidence, make([]byte, 16)...)
+	got, err := store.DecodeAttempt(evidence, nil)
+	if err != nil || got.Request.Method != "POST" || got.Result != hub.Refused {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	var names []string
+	for _, h := range got.Request.Headers {
+		names = append(names, h.Name)
+	}
+	const want = "GET POST PUT PATCH DELETE succeeded refused redirected timed_out connect_failed User-Agent Content-Type Content-Encoding Authorization " +
+		"Idempotency-Key webhook-id webhook-timestamp webhook-signature hacek-delivery hacek-attempt hacek-hops Date Server Content-Length Connection Vary " +
+		"Cache-Control Etag X-Request-Id application/json 0"
+	if strings.Join(names, " ") != want {
+		t.Errorf("the words are %q", names)
+	}
+}
+
 func TestRetentionKeepsWhatIsOwed(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		w := tell(t, s)

@@ -26,13 +26,11 @@ func (b *bench) duel(ctx context.Context) error {
 	fmt.Printf("%d connections each\n\n       %12s  %12s\n", k.connections, "-against", "-hacek")
 	var ratios []float64
 	for run := range b.runs {
-		// Whoever begins first has a little more to do, so they take turns.
 		programs := [2]string{against, b.binary}
 		var got [2]figures
 		var failed [2]error
 		var both sync.WaitGroup
-		for i := range programs {
-			n := (i + run) % 2
+		for n := range programs {
 			both.Go(func() { got[n], failed[n] = b.beside(ctx, programs[n], k) })
 		}
 		both.Wait()
